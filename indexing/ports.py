@@ -1,0 +1,81 @@
+"""What indexing needs of the outside, as small Protocols. mypy proves that an adapter fits.
+
+`fulltext.py` fulfils TextReader and TextWriter, `embedder.py` Embedder, `service/storage/vectors.py`
+VectorIndex and `service/storage/neighbours.py` Neighbours. Text index calls block and are short (1 to 10 ms):
+`search.py` runs them in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexing.model import Counts, Facet, Filter, Hit, Query, TextDocument, Unit
+
+Vectors = NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    """Texts to vectors of length 1, one row a text, in the order given."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dimension(self) -> int: ...
+    def embed(self, texts: Sequence[str]) -> Vectors: ...
+
+
+class TextReader(Protocol):
+    """The read side of a text index. One workspace at a time, always."""
+
+    def search(self, workspace_id: int, query: Query, *, limit: int) -> list[Hit]:
+        """BM25, best first: messages, and sessions whose titles match. No positive term: no hits."""
+        ...
+
+    def count(
+        self, workspace_id: int, query: Query, *, also: Collection[int] = (), unit: Unit = "message", facets: Sequence[Facet] = ()
+    ) -> Counts:
+        """All that matches, joined with the message ids `also` (that pass the filter), counted exactly in `unit`s."""
+        ...
+
+    def cursor(self) -> str:
+        """The change-log cursor up to which this index is complete; "" for a new index."""
+        ...
+
+    def refresh(self) -> None:
+        """See what the writer has committed since (and the new directory after a swap). Cheap when nothing has."""
+        ...
+
+
+class TextWriter(Protocol):
+    """The write side: one a directory. Nothing is visible before `commit`, which also stores the cursor."""
+
+    def put(self, documents: Iterable[TextDocument]) -> None:
+        """Add, or replace the document with the same unit and id."""
+        ...
+
+    def remove(self, *, messages: Iterable[int] = (), sessions: Iterable[int] = ()) -> None:
+        """Take out messages; taking out a session takes its titles and all its messages."""
+        ...
+
+    def remove_workspace(self, workspace_id: int) -> None: ...
+    def commit(self, cursor: str) -> None: ...
+    def cursor(self) -> str: ...
+    def ids(self, unit: Unit) -> Iterator[int]:
+        """Every id held (committed), to compare with the tables."""
+        ...
+
+
+class VectorIndex(Protocol):
+    """Messages by meaning: best passage first, one hit a message, filtered exactly."""
+
+    async def search(self, workspace_id: int, vector: Vectors, filter: Filter, *, limit: int) -> list[Hit]: ...
+
+
+class Neighbours(Protocol):
+    """The message before and after each, in its session's order; absent where there is none."""
+
+    async def of(self, workspace_id: int, message_ids: Sequence[int]) -> Mapping[int, tuple[int | None, int | None]]: ...

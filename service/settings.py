@@ -1,0 +1,96 @@
+"""Settings: what a person may choose, each with its environment variable, unit and default.
+
+Rule: a setting is read once, at start, from the environment (`from_environment`); a command-line flag
+overrides it by `msgspec.structs.replace`. Each is described in docs/operations.md (a test compares).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import platformdirs
+
+from service.errors import SettingError
+
+PREFIX = "BACKSCROLL_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings. The environment variable of `field` is `BACKSCROLL_FIELD`."""
+
+    home: Path = Path(platformdirs.user_data_dir("backscroll"))
+    """Where the embedded Postgres, the text index, the key file and the exported model lie."""
+    database_url: str = ""
+    """Any Postgres >= 16 with pgvector >= 0.8; empty: the embedded one under `home`."""
+    host: str = "127.0.0.1"
+    port: int = 8787
+    embedding_model: str = ""
+    """A sentence-transformers model by name or path; empty: the bundled all-MiniLM-L6-v2. `none`: words only."""
+    log_level: str = "info"
+    url: str = ""
+    """The service that the command line talks to; empty: http://<host>:<port>."""
+    api_key: str = ""
+    """The key that the command line uses; empty: the one in `<home>/api-key`."""
+    pool_size: int = 16
+    """Connections to Postgres of one API process, at most."""
+    body_limit_bytes: int = 64 * 1024 * 1024
+    """A larger request body is answered 413."""
+    requests_per_minute: int = 600
+    """For a key that comes from elsewhere than loopback; 0: no limit."""
+    sync_requests_per_minute: int = 6000
+    """The same for /sync; 0: no limit."""
+    exact_scan_rows: int = 20_000
+    """Vector candidates up to this many are compared one by one; more are asked of the HNSW index."""
+    change_log_hours: int = 24
+    """How long the change log is kept at least; a live stream can resume for as long."""
+    request_log_days: int = 30
+    """How long the request log is kept."""
+
+    @property
+    def base_url(self) -> str:
+        return self.url.rstrip("/") or f"http://{bracketed(self.host)}:{self.port}"
+
+    @property
+    def key_file(self) -> Path:
+        return self.home / "api-key"
+
+    @property
+    def text_index_dir(self) -> Path:
+        return self.home / "text-index"
+
+    @property
+    def models_dir(self) -> Path:
+        return self.home / "models"
+
+
+def from_environment(environ: Mapping[str, str] | None = None, **flags: Any) -> Settings:
+    """The settings of this process. `flags` that are not None win over the environment.
+
+    Errors: `SettingError` names the variable and what it takes.
+
+    >>> from_environment({"BACKSCROLL_PORT": "9000"}, host="0.0.0.0").base_url
+    'http://0.0.0.0:9000'
+    """
+    environ = os.environ if environ is None else environ
+    given: dict[str, Any] = {
+        field: environ[PREFIX + field.upper()]
+        for field in Settings.__struct_fields__
+        if environ.get(PREFIX + field.upper())
+    }
+    given.update({name: value for name, value in flags.items() if value is not None})
+    for name in ("home",):
+        if name in given:
+            given[name] = Path(given[name]).expanduser().absolute()
+    try:
+        return msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingError(f"A BACKSCROLL_ setting is not usable: {error}. docs/operations.md lists what each takes.") from error
+
+
+def bracketed(host: str) -> str:
+    """An IPv6 address as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
