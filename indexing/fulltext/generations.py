@@ -1,0 +1,113 @@
+"""Generations of a text index: which directory is current, how one replaces another, whether one is whole.
+
+A generation is a tantivy index in a directory of its own, named `<format>-<random>`. The file CURRENT names the
+one that is read and written; a rename puts it in place. Reindexing fills a new generation beside the current one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import struct
+import zlib
+from pathlib import Path
+from typing import Protocol
+
+from tantivy import Index
+
+from indexing.fulltext.schema import FORMAT, with_analyzers
+
+_MAGIC = 1337
+_TAIL = struct.Struct("<II")  # tantivy ends every file with {"crc": …}, the length of that, and its magic number
+
+
+class IndexDamaged(Exception):
+    """The text index cannot be read: its files are torn or gone. Build it anew with `backscroll reindex`."""
+
+
+class Generation(Protocol):
+    """What can be swapped in: a writer that has committed."""
+
+    @property
+    def path(self) -> Path: ...
+
+
+def swap(directory: Path, writer: Generation) -> None:
+    """Make the writer's generation the current one, and take the others away.
+
+    Commit first. A reader that still has an old generation open keeps reading it (its files are mapped) until it
+    refreshes. Close the old generation's writer before or after, but put nothing into it any more.
+    """
+    # Without the fsyncs a crash can leave the new name on the disk and not what it names.
+    draft = directory / f"CURRENT.{secrets.token_hex(4)}"
+    with draft.open("w") as file:
+        file.write(writer.path.name)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(directory / "CURRENT")
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    remove_others(directory, keep=writer.path)
+
+
+def current(directory: Path) -> Path | None:
+    """The generation in use; None before the first, or when another version of the program made it."""
+    try:
+        name = (directory / "CURRENT").read_text().strip()
+    except FileNotFoundError:
+        return None
+    return directory / name if name.startswith(f"{FORMAT}-") else None
+
+
+def create(directory: Path) -> Path:
+    """An empty directory for a new generation."""
+    path = directory / f"{FORMAT}-{secrets.token_hex(8)}"
+    path.mkdir(parents=True)
+    return path
+
+
+def remove_others(directory: Path, *, keep: Path) -> None:
+    """Take away every generation but one, and drafts of CURRENT that a crash left."""
+    for path in directory.iterdir():
+        if path.is_dir() and path != keep and path.name.partition("-")[0].isdecimal():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name.startswith("CURRENT."):
+            path.unlink(missing_ok=True)
+
+
+def opened(path: Path) -> Index:
+    """The index in a generation's directory. Errors: `IndexDamaged` when a file is missing or torn."""
+    try:
+        index = with_analyzers(Index.open(str(path)))
+        index.reload()
+        return index
+    except (OSError, ValueError) as error:
+        raise IndexDamaged(IndexDamaged.__doc__) from error
+
+
+def verify(path: Path) -> None:
+    """Compare every file with the checksum at its end (a gigabyte takes a second). Errors: `IndexDamaged`."""
+    try:
+        segments = json.loads((path / "meta.json").read_bytes())["segments"]
+        names = {segment["segment_id"].replace("-", "") for segment in segments}
+        whole = all(_is_whole(file) for file in path.iterdir() if file.stem.partition(".")[0] in names)
+    except (OSError, ValueError, KeyError) as error:
+        raise IndexDamaged(IndexDamaged.__doc__) from error
+    if not whole:
+        raise IndexDamaged(IndexDamaged.__doc__)
+
+
+def _is_whole(file: Path) -> bool:
+    content = memoryview(file.read_bytes())
+    if len(content) < _TAIL.size:
+        return False
+    length, magic = _TAIL.unpack(content[-_TAIL.size :])
+    end = len(content) - _TAIL.size - length
+    if magic != _MAGIC or end < 0:
+        return False
+    return bool(json.loads(bytes(content[end : -_TAIL.size]))["crc"] == zlib.crc32(content[:end]))

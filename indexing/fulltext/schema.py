@@ -1,0 +1,96 @@
+"""The fields of the text index, and a document's values in them.
+
+    said, said_forms    what people and agents said: its stems, and its words as they stand with their positions
+    done, done_forms    the same of tool calls and results
+    written             the date in words (8 may 2023 monday): lifts messages of a day that the query names
+    message, titled     one of them: the message's id, or the id of the session whose titles these are
+    workspace … day     what filters compare and facets count, exactly
+    cursor              in one document of its own, so that index and cursor cannot part
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tantivy import Document, Index, Schema, SchemaBuilder
+
+from indexing.fulltext import analysis
+from indexing.model import TextDocument
+
+FORMAT = 1
+"""Changes with the fields or the analysis: an index of another format is left alone and built anew."""
+
+COUNTED = ("source", "project", "model", "role", "tool", "day")
+"""Text fields that facets count (the names of `indexing.model.Facet`)."""
+_COMPARED = ("unit", "path", "kind", "tag")
+_STEMS = ("said", "done", "written")
+_FORMS = ("said_forms", "done_forms")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _build() -> Schema:
+    builder = SchemaBuilder()
+    for name in ("workspace", "message", "titled", "session"):
+        builder.add_unsigned_field(name, indexed=True, fast=True)
+    for name in COUNTED + _COMPARED:
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=name in COUNTED)
+    for name in _STEMS:
+        builder.add_text_field(name, tokenizer_name="stems", index_option="freq")
+    for name in _FORMS:
+        builder.add_text_field(name, tokenizer_name="forms", index_option="position")
+    builder.add_integer_field("created_at", fast=True)
+    builder.add_boolean_field("has_error", indexed=True)
+    builder.add_bytes_field("cursor", stored=True)
+    return builder.build()
+
+
+SCHEMA = _build()
+
+
+def with_analyzers(index: Index) -> Index:
+    """The index, knowing our two analyzers (tantivy keeps their names, not what they do)."""
+    index.register_tokenizer("stems", analysis.STEMS)
+    index.register_tokenizer("forms", analysis.FORMS)
+    return index
+
+
+def document(of: TextDocument) -> Document:
+    """The document as tantivy takes it. The schema goes along: without it, integers are guessed to be signed."""
+    when = moment(of.created_at_ms)
+    values: dict[str, Any] = {
+        "workspace": of.workspace_id,
+        "unit": of.unit,
+        "message" if of.unit == "message" else "titled": of.id,
+        "session": of.session_id,
+        "source": of.source,
+        "project": of.project_name,
+        "path": of.project_path,
+        "model": of.model,
+        "role": of.role,
+        "kind": of.kind,
+        "tool": list(dict.fromkeys(of.tools)),
+        "tag": list(dict.fromkeys(of.tags)),
+        "day": f"{when:%Y-%m-%d}",
+        "created_at": of.created_at_ms,
+        "has_error": of.has_error,
+        "said": analysis.for_stems(of.said),
+        "said_forms": analysis.for_forms(of.said),
+        "done": analysis.for_stems(of.done),
+        "done_forms": analysis.for_forms(of.done),
+        "written": f"{when.day} {when:%B %Y %A}",
+    }
+    # An empty value would be counted as a value by facets.
+    return Document.from_dict({name: value for name, value in values.items() if value not in ("", [])}, SCHEMA)
+
+
+def cursor_document(cursor: str) -> Document:
+    return Document.from_dict({"unit": "cursor", "cursor": cursor.encode()}, SCHEMA)
+
+
+def moment(epoch_ms: int) -> datetime:
+    """The time of epoch milliseconds, in UTC; beyond what a calendar holds, its first or last day."""
+    try:
+        return _EPOCH + timedelta(milliseconds=epoch_ms)
+    except OverflowError:
+        return (datetime.max if epoch_ms > 0 else datetime.min).replace(tzinfo=UTC)

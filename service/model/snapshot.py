@@ -1,0 +1,62 @@
+"""Snapshots of the database as text, and the one token form that the outside sees: `c.<epoch>.<pg_snapshot>`.
+
+A pg_snapshot `xmin:xmax:xip,...` says which transactions it sees: all below xmin, and those below xmax that
+are not in the list. https://www.postgresql.org/docs/current/functions-info.html (table 9.86)
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from service.errors import RequestError
+
+SNAPSHOT = re.compile(r"(\d{1,20}):(\d{1,20}):((?:\d{1,20}(?:,\d{1,20})*)?)")
+TOKEN = re.compile(r"c\.([0-9a-f]{1,16}-\d{1,10})\.(" + SNAPSHOT.pattern + ")")
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    xmin: int
+    xmax: int
+    xip: frozenset[int]
+    """Transactions below xmax that were still running."""
+
+    def contains(self, token: Snapshot) -> bool:
+        """Whether everything that `token` sees is seen here too.
+
+        >>> parse("5:9:5,7").contains(parse("5:8:5,7")), parse("5:9:5,7").contains(parse("6:8:7"))
+        (True, False)
+        """
+        return self.xmax >= token.xmax and all(xid in token.xip for xid in self.xip if xid < token.xmax)
+
+
+def parse(text: str) -> Snapshot:
+    """Errors: ValueError for what is no pg_snapshot."""
+    match = SNAPSHOT.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not a pg_snapshot: {text[:60]!r}")
+    xmin, xmax, xip = match.groups()
+    return Snapshot(int(xmin), int(xmax), frozenset(int(x) for x in xip.split(",") if x))
+
+
+def token(epoch: str, snapshot: str) -> str:
+    """
+    >>> token("a1-0", "5:9:5,7")
+    'c.a1-0.5:9:5,7'
+    """
+    return f"c.{epoch}.{snapshot}"
+
+
+def parse_token(text: str, *, epoch: str) -> Snapshot:
+    """The snapshot of a client's token. Errors: `RequestError` when it is malformed or of another database.
+
+    >>> parse_token("c.a1-0.5:9:5,7", epoch="a1-0").xmax
+    9
+    """
+    match = TOKEN.fullmatch(text)
+    if match is None:
+        raise RequestError("The commit token is malformed: pass on what X-Commit said, unchanged.")
+    if match[1] != epoch:
+        raise RequestError("The commit token is of another database: leave it out and read again.")
+    return parse(match[2])

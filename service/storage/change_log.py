@@ -1,0 +1,166 @@
+"""The change log: what is new since a cursor, how far followers are, and the partitions that hold it.
+
+Partitions are days. They are made a week ahead by whoever starts or keeps time, and dropped a day after
+their end, but only behind every cursor. Where nobody made one in time, rows fall into `change_log_rest`
+and are moved when the partition is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import LiteralString, cast
+
+import msgspec
+import psycopg
+
+from service.storage.database import Connection
+from service.storage.migrations import LOCK, connect
+from service.storage.queries import load
+
+SQL = load("change_log")
+DAYS_AHEAD = 7
+CURSOR_LIFE_DAYS = 7
+
+WORDS, FACTS, COUNTS, LABELS, ACTIVITY = 1, 2, 4, 8, 16
+"""Bits of `Change.cols`: which kinds of columns changed (see migrations/0004)."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One row of the log. `row_id` None: a bulk statement touched many rows of the session."""
+
+    workspace_id: int
+    tbl: str
+    op: str
+    row_id: int | None
+    session_id: int | None
+    user_id: int | None
+    cols: int
+
+
+async def since(conn: Connection, cursor: str) -> tuple[str, list[Change]]:
+    """The new cursor, and every change that it sees and `cursor` did not, in no order. `conn`: system."""
+    rows = await (await conn.execute(SQL["changes_since"], {"cursor": cursor})).fetchall()
+    snapshot = rows[0].pop("snapshot")
+    changes = [
+        Change(r["workspace_id"], r["tbl"], r["op"], r["row_id"], r["session_id"], r["user_id"], r["cols"])
+        for r in rows
+        if r["tbl"] is not None
+    ]
+    return snapshot, changes
+
+
+async def is_too_short(conn: Connection, cursor: str) -> bool:
+    """Whether something that `cursor` had not seen may have been dropped: then compare with the tables."""
+    row = await (await conn.execute(SQL["too_short"], {"cursor": cursor})).fetchone()
+    assert row is not None
+    return bool(row["too_short"])
+
+
+async def snapshot(conn: Connection) -> str:
+    """The cursor that has seen everything committed by now."""
+    row = await (await conn.execute(SQL["snapshot"])).fetchone()
+    assert row is not None
+    return str(row["snapshot"])
+
+
+async def waiting(conn: Connection, workspace_id: int, cursor: str) -> int:
+    """How many messages of a workspace changed since `cursor`."""
+    row = await (await conn.execute(SQL["waiting"], {"workspace_id": workspace_id, "cursor": cursor})).fetchone()
+    assert row is not None
+    return int(row["messages"])
+
+
+async def read_cursor(conn: Connection, name: str) -> str | None:
+    row = await (await conn.execute(SQL["read_cursor"], {"name": name})).fetchone()
+    return row["snapshot"] if row else None
+
+
+async def move_cursor(conn: Connection, name: str, cursor: str) -> None:
+    await conn.execute(SQL["move_cursor"], {"name": name, "snapshot": cursor})
+
+
+async def forget_cursors(conn: Connection) -> None:
+    """Followers that were not heard of for a week stop holding the log back; they compare when they return."""
+    await conn.execute(SQL["forget_cursors"], {"days": CURSOR_LIFE_DAYS})
+
+
+def keep_partitions(url: str, *, now: datetime, keep_hours: int) -> tuple[list[date], list[date]]:
+    """Make the partitions up to a week ahead and drop those that nobody needs; the days made and dropped.
+
+    Runs as the owner, under the migrations' lock; safe to repeat and to run in several processes.
+    """
+    with connect(url) as conn:
+        conn.execute("select pg_advisory_lock(%s)", (LOCK,))
+        try:
+            present = [datetime.strptime(row[0], "%Y%m%d").date() for row in conn.execute(SQL["partitions"]).fetchall()]
+            wanted = to_make(present, now=now)
+            for day in wanted:
+                make_partition(conn, day)
+            dropped = [
+                day for day in to_drop(present, now=now, keep_hours=keep_hours) if drop_partition(conn, day)
+            ]
+            return wanted, dropped
+        finally:
+            conn.execute("select pg_advisory_unlock(%s)", (LOCK,))
+
+
+def to_make(present: Sequence[date], *, now: datetime) -> list[date]:
+    """
+    >>> to_make([date(2026, 1, 1)], now=datetime(2026, 1, 1, 23, tzinfo=UTC))[0]
+    datetime.date(2026, 1, 2)
+    """
+    today = now.astimezone(UTC).date()
+    wanted = (today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1))
+    return [day for day in wanted if day not in present]
+
+
+def to_drop(present: Sequence[date], *, now: datetime, keep_hours: int) -> list[date]:
+    """Days that ended longer than `keep_hours` ago.
+
+    >>> to_drop([date(2026, 1, 1), date(2026, 1, 2)], now=datetime(2026, 1, 3, 12, tzinfo=UTC), keep_hours=24)
+    [datetime.date(2026, 1, 1)]
+    """
+    end = now - timedelta(hours=keep_hours)
+    return [day for day in present if start_of(day + timedelta(days=1)) <= end]
+
+
+def make_partition(conn: psycopg.Connection, day: date) -> None:
+    """A day's partition; rows of that day that fell into the rest move into it."""
+    name, start, end = f"change_log_{day:%Y%m%d}", start_of(day), start_of(day + timedelta(days=1))
+    with conn.transaction():
+        run(conn, "lock table change_log in share row exclusive mode")
+        run(conn, f"create table {name} (like change_log including defaults including constraints)")
+        run(conn, f"alter table {name} enable row level security, force row level security")
+        run(
+            conn,
+            f"with moved as (delete from change_log_rest where at >= '{start}' and at < '{end}' returning *)"
+            f" insert into {name} select * from moved",
+        )
+        run(conn, f"alter table change_log attach partition {name} for values from ('{start}') to ('{end}')")
+
+
+def drop_partition(conn: psycopg.Connection, day: date) -> bool:
+    """Drop a day unless a follower may still need it; remember how far back the log now reaches."""
+    name = f"change_log_{day:%Y%m%d}"
+    with conn.transaction():
+        row = conn.execute(cast(LiteralString, f"select max(xid::text::numeric) from {name}")).fetchone()
+        highest = row[0] if row else None
+        oldest = conn.execute(SQL["oldest_cursor"]).fetchone()
+        if highest is not None and oldest and oldest[0] is not None and int(oldest[0]) <= highest:
+            return False
+        if highest is not None:
+            conn.execute(
+                "update change_log_floor set dropped_xid = greatest(dropped_xid::text::numeric, %s)::text::xid8", (highest,)
+            )
+        run(conn, f"drop table {name}")
+    return True
+
+
+def run(conn: psycopg.Connection, statement: str) -> None:
+    """A statement that names a partition: a day's digits, never anything from outside."""
+    conn.execute(cast(LiteralString, statement))
+
+
+def start_of(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,0 +1,121 @@
+"""The pool of connections, and the transactions that know whose rows they may see.
+
+Rule: nobody runs SQL outside `workspace` (rows of one workspace, role backscroll_app) or `system` (the few
+tables that are read across workspaces, role backscroll_system). Row-level security does the rest: a
+statement that forgets its WHERE still sees one tenant only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from service.errors import DatabaseUnavailable
+from service.model import snapshot
+
+Connection = psycopg.AsyncConnection[DictRow]
+
+UNAVAILABLE = "Postgres cannot be reached now; try again in a moment."
+LOST = (psycopg.OperationalError, PoolTimeout)
+"""What psycopg raises when the server is away, starts, or stops; not what a statement's own fault raises."""
+
+
+class Database:
+    """One process's way to Postgres: `workspace(id)` and `system()` give a connection within a transaction."""
+
+    def __init__(self, pool: AsyncConnectionPool[Connection], epoch: str) -> None:
+        self._pool = pool
+        self.epoch = epoch
+
+    @asynccontextmanager
+    async def workspace(self, workspace_id: int, *, repeatable_read: bool = False) -> AsyncIterator[Connection]:
+        """A transaction that sees and writes the rows of one workspace. Commits at the end, or rolls back."""
+        isolation = " isolation level repeatable read read only" if repeatable_read else ""
+        begin = f"begin{isolation}; set local backscroll.workspace = '{int(workspace_id)}'"
+        async with self._transaction(begin) as conn:  # type: ignore[arg-type]  # an int and two constants
+            yield conn
+
+    @asynccontextmanager
+    async def system(self) -> AsyncIterator[Connection]:
+        """A transaction that reads across workspaces what the feed, keys, queues and retention need."""
+        async with self._transaction("begin; set local role backscroll_system") as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def _transaction(self, begin: LiteralString) -> AsyncIterator[Connection]:
+        try:
+            async with self._pool.connection() as conn:
+                await conn.execute(begin)
+                try:
+                    yield conn
+                except BaseException:
+                    if not conn.closed:
+                        await conn.execute("rollback")
+                    raise
+                await conn.execute("commit")
+        except LOST as error:
+            if isinstance(error, psycopg.OperationalError) and not is_loss(error):
+                raise
+            raise DatabaseUnavailable(UNAVAILABLE) from error
+
+    async def token(self) -> str:
+        """A commit token: contains every transaction that was committed before this call."""
+        try:
+            async with self._pool.connection() as conn:
+                cursor = await conn.execute("select pg_current_snapshot()::text as s")
+                row = await cursor.fetchone()
+        except LOST as error:
+            raise DatabaseUnavailable(UNAVAILABLE) from error
+        assert row is not None
+        return snapshot.token(self.epoch, row["s"])
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+
+async def open_database(url: str, *, pool_size: int = 16, name: str = "backscroll") -> Database:
+    """Connect and learn the epoch. Errors: `DatabaseUnavailable` when the server does not answer."""
+    pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        url,
+        min_size=min(2, pool_size),
+        max_size=pool_size,
+        timeout=5.0,
+        open=False,
+        name=name,
+        check=AsyncConnectionPool.check_connection,
+        configure=become_app,
+        connection_class=psycopg.AsyncConnection[DictRow],
+        kwargs={"row_factory": dict_row, "autocommit": True, "application_name": name},
+    )
+    try:
+        await pool.open(wait=True, timeout=30.0)
+        async with pool.connection() as conn:
+            cursor = await conn.execute("select system_identifier, restore_count from instance")
+            row = await cursor.fetchone()
+    except LOST as error:
+        await pool.close()
+        raise DatabaseUnavailable(UNAVAILABLE) from error
+    assert row is not None
+    return Database(pool, epoch=f"{row['system_identifier'] & 0xFFFFFFFFFFFF:x}-{row['restore_count']}")
+
+
+async def become_app(conn: psycopg.AsyncConnection[Any]) -> None:
+    """Put the owner's rights down for good measure, and cap what one statement may take."""
+    await conn.execute(
+        "set role backscroll_app; set statement_timeout = '60s'; set idle_in_transaction_session_timeout = '60s'"
+    )
+
+
+def is_loss(error: psycopg.OperationalError) -> bool:
+    """Whether the server is away (no SQLSTATE, class 08 or 57P0x), rather than a statement at fault.
+
+    >>> is_loss(psycopg.errors.AdminShutdown()), is_loss(psycopg.errors.DeadlockDetected())
+    (True, False)
+    """
+    state = error.sqlstate or ""
+    return not state or state.startswith(("08", "57P", "53"))

@@ -1,0 +1,150 @@
+"""Messages and their parts: pages of a session in reading order, labels, deletion, and what indexes read.
+
+Rows are dicts with the table's names; `parts` are `model.message.Part`s, `seq` counts from 0 by (created_at, id).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from service.model import ids
+from service.model.message import Part
+from service.storage.database import Connection
+from service.storage.queries import load
+
+SQL = load("messages")
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A place in a session's order; a page's cursor holds it, so that it stays right while rows arrive."""
+
+    created_at: datetime
+    id: int
+
+
+async def page(
+    conn: Connection, workspace_id: int, session_id: int, *, limit: int, after: Place | None = None
+) -> list[dict[str, Any]]:
+    """Up to `limit` messages behind a place (None: from the beginning), with their parts."""
+    first = 0 if after is None else await seq_of(conn, workspace_id, session_id, Place(after.created_at, after.id + 1))
+    return await slice_of(conn, workspace_id, session_id, first=first, limit=limit)
+
+
+async def around(
+    conn: Connection, workspace_id: int, session_id: int, ref: str, *, limit: int
+) -> list[dict[str, Any]] | None:
+    """A page with the message `ref` (an id, an external id or a transcript record's id) in its middle; None: no such."""
+    number = ids.number(ref, "m")
+    params = {"workspace_id": workspace_id, "session_id": session_id, "id": number, "ref": ref}
+    found = await (await conn.execute(SQL["find_in_session"], params)).fetchone()
+    if found is None:
+        return None
+    place = await (await conn.execute(SQL["place"], {"workspace_id": workspace_id, "id": found["id"]})).fetchone()
+    if place is None:
+        return None
+    seq = await seq_of(conn, workspace_id, session_id, Place(place["created_at"], place["id"]))
+    return await slice_of(conn, workspace_id, session_id, first=max(0, seq - limit // 2), limit=limit)
+
+
+async def seq_of(conn: Connection, workspace_id: int, session_id: int, place: Place) -> int:
+    params = {"workspace_id": workspace_id, "session_id": session_id, "created_at": place.created_at, "id": place.id}
+    row = await (await conn.execute(SQL["seq_of"], params)).fetchone()
+    assert row is not None
+    return int(row["seq"])
+
+
+async def slice_of(
+    conn: Connection, workspace_id: int, session_id: int, *, first: int, limit: int
+) -> list[dict[str, Any]]:
+    params = {"workspace_id": workspace_id, "session_id": session_id, "first": first, "limit": limit}
+    cursor = await conn.execute(SQL["page"], params)
+    return await with_parts(conn, workspace_id, await cursor.fetchall())
+
+
+async def with_parts(conn: Connection, workspace_id: int, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    parts = await parts_of(conn, workspace_id, [row["id"] for row in rows])
+    for row in rows:
+        row["parts"] = parts.get(row["id"], [])
+    return rows
+
+
+async def parts_of(conn: Connection, workspace_id: int, message_ids: Sequence[int]) -> dict[int, list[Part]]:
+    cursor = await conn.execute(SQL["parts_of"], {"workspace_id": workspace_id, "ids": list(message_ids)})
+    parts: dict[int, list[Part]] = {}
+    for row in await cursor.fetchall():
+        parts.setdefault(row["message_id"], []).append(Part(row["type"], row["content"].encode()))
+    return parts
+
+
+async def hits(conn: Connection, workspace_id: int, message_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What search shows of these messages, with parts; one that is gone or foreign is absent."""
+    params = {"workspace_id": workspace_id, "ids": list(message_ids)}
+    rows = await with_parts(conn, workspace_id, await (await conn.execute(SQL["hits"], params)).fetchall())
+    records = await (await conn.execute(SQL["records_of"], params)).fetchall()
+    record_ids = {row["message_id"]: row["record_id"] for row in records}
+    return {row["id"]: row | {"record_id": record_ids.get(row["id"])} for row in rows}
+
+
+class MessagePatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Labels of a message; None changes nothing, a name in `clear` (as on the wire) empties the field."""
+
+    notes: str | None = None
+    eval_status: str | None = None
+    expected_output: str | None = None
+    clear: frozenset[str] = frozenset()
+
+
+async def patch(conn: Connection, workspace_id: int, id: int, change: MessagePatch) -> bool:
+    """Whether there was such a message."""
+    params = msgspec.structs.asdict(change) | {"workspace_id": workspace_id, "id": id, "clear": sorted(change.clear)}
+    row = await (await conn.execute(SQL["patch"], params)).fetchone()
+    return await touched(conn, workspace_id, row, gone=0)
+
+
+async def delete(conn: Connection, workspace_id: int, id: int) -> bool:
+    """Delete a message with all that hangs on it, and leave a tombstone. Whether there was such a message."""
+    params = {"workspace_id": workspace_id, "id": id}
+    await conn.execute(SQL["bury"], params)
+    row = await (await conn.execute(SQL["delete"], params)).fetchone()
+    return await touched(conn, workspace_id, row, gone=1)
+
+
+async def touched(conn: Connection, workspace_id: int, row: dict[str, Any] | None, *, gone: int) -> bool:
+    if row is None:
+        return False
+    params = {"workspace_id": workspace_id, "session_id": row["session_id"], "gone": gone}
+    await conn.execute(SQL["touch_session"], params)
+    return True
+
+
+async def to_index(conn: Connection, workspace_id: int, message_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Messages with parts and the facts of their sessions, in no order; those that are gone are absent."""
+    cursor = await conn.execute(SQL["to_index"], {"workspace_id": workspace_id, "ids": list(message_ids)})
+    return await with_parts(conn, workspace_id, await cursor.fetchall())
+
+
+async def sessions_to_index(conn: Connection, workspace_id: int, session_ids: Sequence[int]) -> list[dict[str, Any]]:
+    cursor = await conn.execute(SQL["sessions_to_index"], {"workspace_id": workspace_id, "ids": list(session_ids)})
+    return await cursor.fetchall()
+
+
+async def ids_of_sessions(
+    conn: Connection, workspace_id: int, session_ids: Sequence[int], *, unseen_by: str | None = None
+) -> list[int]:
+    """The messages of these sessions; with `unseen_by` (a cursor), only those it has not seen as they are now."""
+    params = {"workspace_id": workspace_id, "session_ids": list(session_ids), "snapshot": unseen_by}
+    cursor = await conn.execute(SQL["ids_of_sessions" if unseen_by is None else "unseen_of_sessions"], params)
+    return [row["id"] for row in await cursor.fetchall()]
+
+
+async def ids_after(
+    conn: Connection, workspace_id: int, *, after: int, limit: int, unseen_by: str, sessions: bool = False
+) -> list[tuple[int, bool]]:
+    """A page of the workspace's message (or session) ids, each with whether `unseen_by` has missed its last change."""
+    params = {"workspace_id": workspace_id, "after": after, "limit": limit, "snapshot": unseen_by}
+    cursor = await conn.execute(SQL["session_ids_after" if sessions else "ids_after"], params)
+    return [(row["id"], row["unseen"]) for row in await cursor.fetchall()]

@@ -1,0 +1,138 @@
+"""Users, workspaces, members and API keys; and the log of what keys asked for.
+
+A key is `osk_` and 32 letters of the URL-safe alphabet; only its SHA-256 is kept, so it is shown once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from service.storage.database import Connection, Database
+from service.storage.queries import load
+
+SQL = load("people")
+ALL_SCOPES = ("ingest", "read", "admin")
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks: what an API key opens."""
+
+    workspace_id: int
+    user_id: int
+    key_id: int
+    scopes: frozenset[str]
+    expires_at: datetime | None
+
+
+class RequestLine(msgspec.Struct, frozen=True):
+    """One answered request, without its query and body."""
+
+    workspace_id: int
+    key_id: int
+    at: datetime
+    method: str
+    route: str
+    status: int
+    duration_ms: float
+
+
+def new_key() -> str:
+    return "osk_" + secrets.token_urlsafe(24)
+
+
+def key_sha256(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+async def caller(conn: Connection, key: str) -> Caller | None:
+    """What a key opens; None when it is unknown or revoked. Expiry is the caller's to compare. `conn`: system."""
+    row = await (await conn.execute(SQL["find_key"], {"key_sha256": key_sha256(key)})).fetchone()
+    if row is None or row["revoked_at"] is not None:
+        return None
+    return Caller(row["workspace_id"], row["user_id"], row["id"], frozenset(row["scopes"]), row["expires_at"])
+
+
+async def touch_key(conn: Connection, workspace_id: int, key_id: int) -> None:
+    await conn.execute(SQL["touch_key"], {"workspace_id": workspace_id, "id": key_id})
+
+
+async def workspace_ids(conn: Connection) -> list[int]:
+    """Every workspace. `conn`: system."""
+    return [row["id"] for row in await (await conn.execute(SQL["workspace_ids"])).fetchall()]
+
+
+async def find_workspace(conn: Connection, name: str) -> int | None:
+    row = await (await conn.execute(SQL["workspace_by_name"], {"name": name})).fetchone()
+    return row["id"] if row else None
+
+
+async def find_user(conn: Connection, name: str) -> int | None:
+    row = await (await conn.execute(SQL["user_by_name"], {"name": name})).fetchone()
+    return row["id"] if row else None
+
+
+async def create_workspace(db: Database, *, name: str, user: str, kind: str = "personal") -> tuple[int, int]:
+    """A workspace with its owner, who is made when unknown. The ids of workspace and user.
+
+    Errors: psycopg's UniqueViolation when the name is taken.
+    """
+    async with db.system() as conn:
+        user_id = await find_user(conn, user)
+    async with db.workspace(0) as conn:
+        row = await (await conn.execute(SQL["next_workspace_id"])).fetchone()
+        assert row is not None
+        workspace_id = int(row["id"])
+    async with db.workspace(workspace_id) as conn:
+        await conn.execute(SQL["create_workspace"], {"id": workspace_id, "name": name, "kind": kind})
+        if user_id is None:
+            await conn.execute(SQL["create_user"], {"name": user})
+    async with db.system() as conn:
+        user_id = await find_user(conn, user)
+    async with db.workspace(workspace_id) as conn:
+        await conn.execute(
+            SQL["add_member"], {"workspace_id": workspace_id, "user_id": user_id, "role": "owner"}
+        )
+    assert user_id is not None
+    return workspace_id, user_id
+
+
+async def create_key(
+    conn: Connection,
+    workspace_id: int,
+    user_id: int,
+    *,
+    key: str,
+    name: str = "",
+    scopes: Sequence[str] = ALL_SCOPES,
+    expires_at: datetime | None = None,
+) -> int:
+    """Store a key's hash; its id."""
+    params: dict[str, Any] = {
+        "workspace_id": workspace_id,
+        "user_id": user_id,
+        "key_sha256": key_sha256(key),
+        "name": name,
+        "scopes": list(scopes),
+        "expires_at": expires_at,
+    }
+    row = await (await conn.execute(SQL["create_key"], params)).fetchone()
+    assert row is not None
+    return int(row["id"])
+
+
+async def log_requests(conn: Connection, workspace_id: int, lines: Sequence[RequestLine]) -> None:
+    """Append a workspace's lines."""
+    names = ("at", "key_id", "method", "route", "status", "duration_ms")
+    params = {name: [getattr(line, name) for line in lines] for name in names}
+    await conn.execute(SQL["log_requests"], params | {"workspace_id": workspace_id})
+
+
+async def forget_requests(conn: Connection, *, days: int) -> int:
+    """Drop lines older than `days`; how many. `conn`: system."""
+    return (await conn.execute(SQL["forget_requests"], {"days": days})).rowcount

@@ -1,0 +1,54 @@
+-- name: changes_since
+-- What is visible now and was not at the cursor, with the snapshot that says so: one statement, one snapshot.
+with now as materialized (select pg_current_snapshot() as snapshot)
+select now.snapshot::text as snapshot, c.workspace_id, c.tbl, c.op, c.row_id, c.session_id, c.user_id, c.cols
+from now
+left join change_log c
+    on c.xid >= pg_snapshot_xmin(%(cursor)s::pg_snapshot)
+    and not pg_visible_in_snapshot(c.xid, %(cursor)s::pg_snapshot);
+
+-- name: too_short
+-- Whether changes that the cursor had not seen may have been dropped.
+select dropped_xid >= pg_snapshot_xmin(%(cursor)s::pg_snapshot) as too_short from change_log_floor;
+
+-- name: snapshot
+select pg_current_snapshot()::text as snapshot;
+
+-- name: waiting
+-- How many messages of a workspace changed since a cursor: bulk rows count the session's unseen messages.
+select count(*) as messages from (
+    select c.row_id
+    from change_log c
+    where c.workspace_id = %(workspace_id)s and c.tbl = 'messages' and c.row_id is not null
+        and c.xid >= pg_snapshot_xmin(%(cursor)s::pg_snapshot)
+        and not pg_visible_in_snapshot(c.xid, %(cursor)s::pg_snapshot)
+    union
+    select m.id
+    from change_log c join messages m on m.workspace_id = c.workspace_id and m.session_id = c.session_id
+    where c.workspace_id = %(workspace_id)s and c.tbl = 'messages' and c.row_id is null
+        and c.xid >= pg_snapshot_xmin(%(cursor)s::pg_snapshot)
+        and not pg_visible_in_snapshot(c.xid, %(cursor)s::pg_snapshot)
+        and not pg_visible_in_snapshot(m.changed_xid, %(cursor)s::pg_snapshot)
+) waiting;
+
+-- name: read_cursor
+select snapshot::text as snapshot from cursors where name = %(name)s;
+
+-- name: move_cursor
+insert into cursors (name, snapshot) values (%(name)s, %(snapshot)s::pg_snapshot)
+on conflict (name) do update set snapshot = excluded.snapshot, updated_at = now();
+
+-- name: forget_cursors
+-- A follower that has not been heard of for so long no longer holds the log back.
+delete from cursors where updated_at < now() - make_interval(days => %(days)s);
+
+-- name: partitions
+-- The days that have a partition.
+select substring(c.relname from 'change_log_(\d{8})') as day
+from pg_inherits i join pg_class c on c.oid = i.inhrelid
+where i.inhparent = 'change_log'::regclass and c.relname ~ '^change_log_\d{8}$'
+order by day;
+
+-- name: oldest_cursor
+-- The lowest transaction that some follower may not have seen; NULL: nobody follows.
+select min(pg_snapshot_xmin(snapshot)::text::numeric)::text as xmin from cursors;

@@ -1,0 +1,119 @@
+-- name: place
+-- Where a message stands in its session's order: (created_at, id).
+select created_at, id, session_id from messages where workspace_id = %(workspace_id)s and id = %(id)s;
+
+-- name: find_in_session
+-- A message of a session by its id, its external id, or the id of a transcript record that went into it.
+select m.id from messages m
+where m.workspace_id = %(workspace_id)s and m.session_id = %(session_id)s
+    and (m.id = %(id)s or m.external_id = %(ref)s or m.id = (
+        select r.message_id from message_records r
+        where r.workspace_id = %(workspace_id)s and r.session_id = %(session_id)s and r.record_id = %(ref)s))
+order by (m.id = %(id)s) desc, (m.external_id = %(ref)s) desc
+limit 1;
+
+-- name: page
+-- Messages from place number `first` on.
+with ordered as (
+    select id, row_number() over (order by created_at, id) - 1 as seq
+    from messages
+    where workspace_id = %(workspace_id)s and session_id = %(session_id)s
+)
+select m.*, o.seq
+from ordered o join messages m on m.workspace_id = %(workspace_id)s and m.id = o.id
+where o.seq >= %(first)s and o.seq < %(first)s + %(limit)s::bigint
+order by o.seq;
+
+-- name: seq_of
+-- The place number of a message, and (for a message that is gone) of the first one behind a place.
+select count(*) as seq from messages
+where workspace_id = %(workspace_id)s and session_id = %(session_id)s
+    and (created_at, id) < (%(created_at)s::timestamptz, %(id)s::bigint);
+
+-- name: parts_of
+select message_id, ordinal, type, content::text as content
+from parts
+where workspace_id = %(workspace_id)s and message_id = any(%(ids)s)
+order by message_id, ordinal;
+
+-- name: hits
+-- What a search shows of its hits, re-read through the tenant's policy: a deleted or foreign one is not there.
+select m.id, m.session_id, m.external_id, m.role, m.text, m.created_at, (
+    select count(*) from messages b
+    where b.workspace_id = m.workspace_id and b.session_id = m.session_id
+        and (b.created_at, b.id) < (m.created_at, m.id)
+) as seq
+from messages m
+where m.workspace_id = %(workspace_id)s and m.id = any(%(ids)s);
+
+-- name: records_of
+-- The transcript record behind each message, where one is known.
+select distinct on (message_id) message_id, record_id
+from message_records
+where workspace_id = %(workspace_id)s and message_id = any(%(ids)s)
+order by message_id, record_id;
+
+-- name: patch
+update messages set
+    notes = case when %(clear)s::text[] @> '{notes}' then null else coalesce(%(notes)s, notes) end,
+    eval_status = case when %(clear)s::text[] @> '{evalStatus}' then null else coalesce(%(eval_status)s, eval_status) end,
+    expected_output = case when %(clear)s::text[] @> '{expectedOutput}' then null else coalesce(%(expected_output)s, expected_output) end
+where workspace_id = %(workspace_id)s and id = %(id)s
+returning session_id;
+
+-- name: bury
+insert into tombstones (workspace_id, kind, source, session_external_id, external_id)
+select m.workspace_id, 'message', s.source, s.external_id, m.external_id
+from messages m join sessions s on s.workspace_id = m.workspace_id and s.id = m.session_id
+where m.workspace_id = %(workspace_id)s and m.id = %(id)s
+returning session_external_id;
+
+-- name: delete
+-- Parts, records and passages go by foreign key.
+delete from messages where workspace_id = %(workspace_id)s and id = %(id)s returning session_id;
+
+-- name: touch_session
+-- The session's version changes with any message or label.
+update sessions set message_count = message_count - %(gone)s
+where workspace_id = %(workspace_id)s and id = %(session_id)s;
+
+-- name: to_index
+-- Messages with the facts of their sessions, as both indexes need them.
+select m.id, m.session_id, m.role, m.text, coalesce(m.model, s.model) as model, m.tools, m.has_error, m.created_at,
+    s.source, s.project_name, s.project_path, s.kind,
+    array(select tag from session_tags t where t.workspace_id = s.workspace_id and t.session_id = s.id) as tags
+from messages m join sessions s on s.workspace_id = m.workspace_id and s.id = m.session_id
+where m.workspace_id = %(workspace_id)s and m.id = any(%(ids)s);
+
+-- name: sessions_to_index
+select s.id, s.title, s.former_titles, s.source, s.project_name, s.project_path, s.model, s.kind, s.created_at,
+    array(select tag from session_tags t where t.workspace_id = s.workspace_id and t.session_id = s.id) as tags
+from sessions s
+where s.workspace_id = %(workspace_id)s and s.id = any(%(ids)s);
+
+-- name: ids_of_sessions
+select id from messages where workspace_id = %(workspace_id)s and session_id = any(%(session_ids)s);
+
+-- name: unseen_of_sessions
+-- After a bulk statement: those of its messages that a follower's cursor cannot have seen as they are now.
+select id from messages
+where workspace_id = %(workspace_id)s and session_id = any(%(session_ids)s)
+    and changed_xid >= pg_snapshot_xmin(%(snapshot)s::pg_snapshot)
+    and not pg_visible_in_snapshot(changed_xid, %(snapshot)s::pg_snapshot);
+
+-- name: ids_after
+-- Every message of a workspace in pages by id, with whether the cursor has seen it as it is now.
+select id, changed_xid >= pg_snapshot_xmin(%(snapshot)s::pg_snapshot)
+    and not pg_visible_in_snapshot(changed_xid, %(snapshot)s::pg_snapshot) as unseen
+from messages
+where workspace_id = %(workspace_id)s and id > %(after)s
+order by id
+limit %(limit)s;
+
+-- name: session_ids_after
+select id, changed_xid >= pg_snapshot_xmin(%(snapshot)s::pg_snapshot)
+    and not pg_visible_in_snapshot(changed_xid, %(snapshot)s::pg_snapshot) as unseen
+from sessions
+where workspace_id = %(workspace_id)s and id > %(after)s
+order by id
+limit %(limit)s;

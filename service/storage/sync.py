@@ -1,0 +1,337 @@
+"""Writes of sessions and messages: idempotent, merged, in order, one statement a table.
+
+`apply` is the one way in for clients' writes. The same batch again reads, finds nothing to change, and
+writes nothing: no row lock, no change-log row. What a write does not say never erases what is known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+import psycopg
+
+from service.errors import BackscrollError
+from service.model import parts as part_forms
+from service.model import titles
+from service.model.message import MessageWrite
+from service.model.session import SessionWrite
+from service.storage.database import Connection, Database
+from service.storage.queries import load
+from service.storage.resolve import Existing, Found, Missing, Ref, Target, decide
+
+SQL = load("sync")
+TRIES = 4
+REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex)
+"""What one value in a batch can make a statement raise."""
+
+W = TypeVar("W", SessionWrite, MessageWrite)
+K = TypeVar("K")
+Key = tuple[int, str]
+"""A message's: session id and external id."""
+
+
+class Refused(BackscrollError):
+    """Postgres refuses a value: the item is named, the value is not."""
+
+    status = 400
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """Ids by place in the request; None: it was deleted here earlier, so nothing was stored."""
+
+    session_ids: list[int | None]
+    message_ids: list[int | None]
+
+
+async def apply(
+    db: Database,
+    *,
+    workspace_id: int,
+    user_id: int,
+    now: datetime,
+    sessions: Sequence[SessionWrite] = (),
+    messages: Sequence[MessageWrite] = (),
+) -> Applied:
+    """Store a request's sessions and messages in one transaction.
+
+    Errors: `Refused` when Postgres refuses a value (nothing of the request is stored; send items apart).
+    """
+    for attempt in range(TRIES):
+        try:
+            async with db.workspace(workspace_id) as conn:
+                batch = Batch(conn, workspace_id=workspace_id, user_id=user_id, now=now)
+                return await batch.apply(sessions, messages)
+        except (psycopg.errors.DeadlockDetected, psycopg.errors.UniqueViolation, psycopg.errors.SerializationFailure):
+            # Another request made or changed the same rows at this moment: its work is visible the next time.
+            if attempt == TRIES - 1:
+                raise
+        except REFUSED as error:
+            raise Refused("A value cannot be stored: check the item's ids, numbers and nesting.") from error
+    raise AssertionError("unreachable")
+
+
+class Batch:
+    """One request's writes within its transaction."""
+
+    def __init__(self, conn: Connection, *, workspace_id: int, user_id: int, now: datetime) -> None:
+        self.conn = conn
+        self.common: dict[str, Any] = {"workspace_id": workspace_id, "user_id": user_id, "now": now}
+        self.now = now
+
+    async def apply(self, sessions: Sequence[SessionWrite], messages: Sequence[MessageWrite]) -> Applied:
+        session_refs = [Ref(write.external_id, write.source) for write in sessions]
+        message_refs = [Ref(write.session_external_id, write.source) for write in messages]
+        targets, gone = await self.resolve([*session_refs, *message_refs], sessions)
+
+        placed = [(targets[ref], write) for ref, write in zip(message_refs, messages, strict=True)]
+        keys: list[Key | None] = [
+            (target.id, write.external_id)
+            if isinstance(target, Found) and (target.source, write.session_external_id, write.external_id) not in gone
+            else None
+            for target, write in placed
+        ]
+        folded = fold(zip(keys, messages, strict=True))
+        written = await self.write(session_writes(session_refs, sessions, targets), folded, targets)
+        ids = await self.ids([key for key in folded if key not in written]) | written
+        return Applied(
+            session_ids=[target.id if isinstance(target := targets[ref], Found) else None for ref in session_refs],
+            message_ids=[None if key is None else ids[key] for key in keys],
+        )
+
+    async def resolve(
+        self, refs: Collection[Ref], sessions: Sequence[SessionWrite]
+    ) -> tuple[dict[Ref, Target], set[tuple[str, str, str]]]:
+        """Targets, all found or deleted: those missing are made. And the tombstones of messages."""
+        external_ids = sorted({ref.external_id for ref in refs})
+        targets, gone = await self.look_up(refs, external_ids)
+        missing = sorted({target.external_id for target in targets.values() if isinstance(target, Missing)})
+        if missing:
+            await self.conn.execute(SQL["lock_external_ids"], self.common | {"external_ids": missing})
+            targets, gone = await self.look_up(refs, external_ids)
+            targets = await self.make(targets, sessions)
+        return targets, gone
+
+    async def look_up(
+        self, refs: Collection[Ref], external_ids: list[str]
+    ) -> tuple[dict[Ref, Target], set[tuple[str, str, str]]]:
+        params = self.common | {"external_ids": external_ids}
+        async with self.conn.pipeline():
+            found = await self.conn.execute(SQL["sessions_by_external_ids"], params)
+            tombstones = await self.conn.execute(SQL["tombstones_by_sessions"], params)
+        existing = [Existing(**row) for row in await found.fetchall()]
+        rows = await tombstones.fetchall()
+        deleted = {(row["source"], row["session_external_id"]) for row in rows if row["kind"] == "session"}
+        gone = {
+            (row["source"], row["session_external_id"], row["external_id"]) for row in rows if row["kind"] == "message"
+        }
+        return decide(refs, existing=existing, deleted=deleted), gone
+
+    async def make(self, targets: dict[Ref, Target], sessions: Sequence[SessionWrite]) -> dict[Ref, Target]:
+        """Insert the sessions that are missing, each with what this request says of it."""
+        wanted = {target: ref for ref, target in targets.items() if isinstance(target, Missing)}
+        said = fold(
+            (target, write)
+            for write in sessions
+            if isinstance(target := targets[Ref(write.external_id, write.source)], Missing)
+        )
+        rows = [
+            session_row(said.get(target) or SessionWrite(external_id=target.external_id))
+            | {"source": target.source, "source_provisional": target.source_provisional}
+            for target in wanted
+        ]
+        cursor = await self.conn.execute(SQL["insert_sessions"], self.common | columns(rows, SESSION_COLUMNS))
+        made = {(row["external_id"], row["source"]): row["id"] for row in await cursor.fetchall()}
+        return {
+            ref: Found(made[target.external_id, target.source], target.source) if isinstance(target, Missing) else target
+            for ref, target in targets.items()
+        }
+
+    async def write(
+        self,
+        sessions: dict[int, SessionWrite],
+        messages: dict[Key, MessageWrite],
+        targets: dict[Ref, Target],
+    ) -> dict[Key, int]:
+        """Upsert what differs; the ids of the messages that were written."""
+        for target in targets.values():
+            if isinstance(target, Found) and target.adopts and target.id not in sessions:
+                sessions[target.id] = SessionWrite(external_id="", source=target.source)
+        rows = {
+            place: message_row(place, key, write) for place, (key, write) in enumerate(messages.items())
+        }
+        changed = await self.changed(sessions, rows)
+        if not changed.sessions and not changed.places:
+            return {}
+        lines = [rows[place] for place in changed.places]
+        touched = sorted({*changed.sessions, *(row["session_id"] for row in lines)})
+        await self.conn.execute(SQL["lock_sessions"], self.common | {"ids": touched})
+        stored = await self.upsert(lines, [messages[row["session_id"], row["external_id"]] for row in lines])
+        told: dict[int, list[tuple[dict[str, Any], MessageWrite]]] = {}
+        for row in stored:
+            told.setdefault(row["session_id"], []).append((row, messages[row["session_id"], row["external_id"]]))
+        updates = [session_update(id, sessions.get(id), told.get(id, []), self.now) for id in touched]
+        await self.conn.execute(SQL["update_sessions"], self.common | columns(updates, UPDATE_COLUMNS))
+        return {(row["session_id"], row["external_id"]): row["id"] for row in stored}
+
+    async def changed(self, sessions: dict[int, SessionWrite], rows: dict[int, dict[str, Any]]) -> Changed:
+        session_lines = [session_row(write) | {"id": id} for id, write in sessions.items()]
+        async with self.conn.pipeline():
+            differing = await self.conn.execute(
+                SQL["changed_sessions"], self.common | columns(session_lines, UPDATE_COLUMNS)
+            )
+            places = await self.conn.execute(SQL["changed_messages"], self.common | columns(list(rows.values()), MESSAGE_COLUMNS))
+        return Changed(
+            {row["id"] for row in await differing.fetchall()}, sorted(row["place"] for row in await places.fetchall())
+        )
+
+    async def upsert(self, lines: list[dict[str, Any]], writes: list[MessageWrite]) -> list[dict[str, Any]]:
+        if not lines:
+            return []
+        cursor = await self.conn.execute(SQL["upsert_messages"], self.common | columns(lines, MESSAGE_COLUMNS))
+        stored = await cursor.fetchall()
+        by_key = {(row["session_id"], row["external_id"]): row for row in stored}
+        parts = [
+            {"message_id": row["id"], "ordinal": ordinal, "type": part.type, "content": part.content.decode()}
+            for line, write in zip(lines, writes, strict=True)
+            for row in [by_key[line["session_id"], line["external_id"]]]
+            for ordinal, part in enumerate(write.parts or ())
+        ]
+        replaced = [
+            row["id"]
+            for line, write in zip(lines, writes, strict=True)
+            for row in [by_key[line["session_id"], line["external_id"]]]
+            if write.parts is not None and not row["inserted"]
+        ]
+        async with self.conn.pipeline():
+            if replaced:
+                await self.conn.execute(SQL["delete_parts"], self.common | {"message_ids": replaced})
+            if parts:
+                await self.conn.execute(SQL["insert_parts"], self.common | columns(parts, PART_COLUMNS))
+        return stored
+
+    async def ids(self, keys: Sequence[Key]) -> dict[Key, int]:
+        if not keys:
+            return {}
+        params = self.common | {"session_id": [id for id, _ in keys], "external_id": [text for _, text in keys]}
+        cursor = await self.conn.execute(SQL["message_ids"], params)
+        return {(row["session_id"], row["external_id"]): row["id"] for row in await cursor.fetchall()}
+
+
+class Changed(msgspec.Struct, frozen=True):
+    sessions: set[int]
+    places: list[int]
+
+
+SESSION_COLUMNS = (
+    "source", "source_provisional", "external_id", "parent_external_id", "kind", "title", "title_rank",
+    "project_name", "project_path", "model", "provider", "prompt_tokens", "completion_tokens",
+    "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms", "status", "attrs", "created_at",
+)  # fmt: skip
+UPDATE_COLUMNS = (
+    *(name for name in SESSION_COLUMNS if name not in ("external_id", "source_provisional")),
+    "id", "message_model", "new_messages", "active_at",
+)  # fmt: skip
+MESSAGE_COLUMNS = (
+    "place", "session_id", "external_id", "role", "text", "model", "source", "prompt_tokens",
+    "completion_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms", "attrs",
+    "parts_sha256", "tools", "has_error", "created_at",
+)  # fmt: skip
+PART_COLUMNS = ("message_id", "ordinal", "type", "content")
+
+
+def columns(rows: Sequence[dict[str, Any]], names: Iterable[str]) -> dict[str, list[Any]]:
+    """Rows turned into one array a column, as `unnest` takes them.
+
+    >>> columns([{"a": 1}, {"a": 2, "b": 3}], ["a", "b"])
+    {'a': [1, 2], 'b': [None, 3]}
+    """
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def fold(keyed: Iterable[tuple[K | None, W]]) -> dict[K, W]:
+    """Writes with the same key as one, field by field, the last that says something wins. No key: left out."""
+    folded: dict[K, W] = {}
+    for key, write in keyed:
+        if key is not None:
+            folded[key] = merge(folded[key], write) if key in folded else write
+    return folded
+
+
+def merge(earlier: W, later: W) -> W:
+    said = {name: value for name in later.__struct_fields__ if (value := getattr(later, name)) is not None}
+    if earlier.attrs and later.attrs:
+        said["attrs"] = earlier.attrs | later.attrs
+    return msgspec.structs.replace(earlier, **said)
+
+
+def session_writes(
+    refs: Sequence[Ref], sessions: Sequence[SessionWrite], targets: dict[Ref, Target]
+) -> dict[int, SessionWrite]:
+    """What the request says of each session, by id."""
+    return fold(
+        (target.id if isinstance(target := targets[ref], Found) else None, write)
+        for ref, write in zip(refs, sessions, strict=True)
+    )
+
+
+def session_row(write: SessionWrite) -> dict[str, Any]:
+    row = msgspec.structs.asdict(write)
+    row["title_rank"] = None if write.title is None else titles.title_rank(write.title)
+    row["attrs"] = None if write.attrs is None else msgspec.json.encode(write.attrs).decode()
+    return row
+
+
+def message_row(place: int, key: Key, write: MessageWrite) -> dict[str, Any]:
+    row = msgspec.structs.asdict(write)
+    parts = row.pop("parts")
+    row |= {"place": place, "session_id": key[0], "attrs": None if write.attrs is None else msgspec.json.encode(write.attrs).decode()}
+    if parts is not None:
+        row |= {
+            "parts_sha256": parts_sha256(parts),
+            "tools": "\x1f".join(part_forms.tool_names(parts)),
+            "has_error": part_forms.has_error(parts),
+        }
+    return row
+
+
+def parts_sha256(parts: Iterable[Any]) -> bytes:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{part.type}:{len(part.content)}:".encode() + part.content)
+    return digest.digest()
+
+
+def session_update(
+    id: int, write: SessionWrite | None, stored: Sequence[tuple[dict[str, Any], MessageWrite]], now: datetime
+) -> dict[str, Any]:
+    """What to merge into a session: the write to it, and what its new or changed messages tell of it."""
+    row = session_row(write) if write else {}
+    times = [message.created_at or now for _, message in stored]
+    if write:
+        times.append(write.created_at or now)
+    begun = [line["created_at"] for line, _ in stored] + ([write.created_at] if write and write.created_at else [])
+    title = row.get("title")
+    if title is None or row["title_rank"] == 0:
+        derived = next((text for _, m in stored if m.role == "user" and (text := titles.first_line_title(spoken(m)))), None)
+        if derived is not None:
+            row |= {"title": derived, "title_rank": 1}
+    return row | {
+        "id": id,
+        "message_model": next((message.model for _, message in stored if message.model), None),
+        "new_messages": sum(line["inserted"] for line, _ in stored),
+        "created_at": min(begun, default=None),
+        "active_at": max(times, default=None),
+    }
+
+
+def spoken(write: MessageWrite) -> str:
+    """The text of a message, from its own text or its text parts."""
+    return write.text or "\n".join(
+        field.text for field in part_forms.fields(None, write.parts or ()) if field.kind == "text"
+    )
+
+
