@@ -98,6 +98,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     terms: tuple[Term, ...]
     filter: Filter = Filter()
+    sessions: tuple[str, ...] = ()
+    """What `session:` named, ids or external ids: the caller resolves them into `filter.session_ids`."""
 
 
 class Hit(msgspec.Struct, frozen=True):

@@ -57,7 +57,10 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres_18() -> Iterator[EmbeddedPostgres]:
-    with enterable_directory() as directory, EmbeddedPostgres.start(directory, overrides=NOTHING_TO_LOSE) as server:
+    with (
+        enterable_directory() as directory,
+        EmbeddedPostgres.start(directory, overrides=NOTHING_TO_LOSE) as server,
+    ):
         yield server
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from tantivy import FieldType, Index, Occur, Order, Query
@@ -13,6 +14,7 @@ from indexing.model import TextDocument, Unit
 
 _HEAP_BYTES = 50_000_000
 _ID_FIELD: dict[Unit, str] = {"message": "message", "session": "titled"}
+_PUT_AT_ONCE = 500
 _IDS_AT_ONCE = 50_000
 
 
@@ -49,23 +51,25 @@ class TantivyWriter:
 
     def put(self, documents: Iterable[TextDocument]) -> None:
         """Add, or replace the document with the same unit and id. Visible after `commit`."""
-        for each in documents:
-            self._writer.delete_documents_by_term(_ID_FIELD[each.unit], each.id)
-            self._writer.add_document(document(each))
+        waiting = iter(documents)
+        while batch := list(islice(waiting, _PUT_AT_ONCE)):
+            last = {(each.unit, each.id): each for each in batch}
+            self.remove(messages=[id for unit, id in last if unit == "message"])
+            self._delete("titled", [id for unit, id in last if unit == "session"])
+            for each in last.values():
+                self._writer.add_document(document(each))
 
     def remove(self, *, messages: Iterable[int] = (), sessions: Iterable[int] = ()) -> None:
         """Take out messages; taking out a session takes its titles and all its messages."""
-        for message in messages:
-            self._writer.delete_documents_by_term("message", message)
-        for session in sessions:
-            self._writer.delete_documents_by_term("session", session)
+        self._delete("message", list(messages))
+        self._delete("session", list(sessions))
 
     def remove_workspace(self, workspace_id: int) -> None:
-        self._writer.delete_documents_by_term("workspace", workspace_id)
+        self._delete("workspace", [workspace_id])
 
     def commit(self, cursor: str) -> None:
         """Make everything since the last commit visible and durable, together with the cursor."""
-        self._writer.delete_documents_by_term("unit", "cursor")
+        self._delete("unit", ["cursor"])
         self._writer.add_document(cursor_document(cursor))
         self._writer.commit()
         self._index.reload()
@@ -92,6 +96,11 @@ class TantivyWriter:
             if len(page) < _IDS_AT_ONCE:
                 return
             last = int(page[-1][0])
+
+    def _delete(self, field: str, values: Sequence[int] | Sequence[str]) -> None:
+        # By query: `delete_documents_by_term` makes a signed term of a number, which no unsigned field holds.
+        if values:
+            self._writer.delete_documents_by_query(Query.term_set_query(SCHEMA, field, values))
 
     def close(self) -> None:
         """Let go of the directory, so that another process can write. What was not committed is lost."""

@@ -8,6 +8,7 @@ JSON, nests too deep or holds 1e400 cannot take its neighbours with it. All is l
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -15,7 +16,7 @@ import numpy as np
 
 from service.errors import RequestError, TooLarge
 
-MAX_DEPTH = 256
+MAX_DEPTH = 200
 """Levels of one item. msgspec and Postgres recurse; no client nests its tool arguments a tenth as deep."""
 MAX_ITEMS = 20_000
 """Items of one list, and members of one object that is cut."""
@@ -67,8 +68,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     >>> read_object(b'{"q": "retry"}')
     {'q': 'retry'}
     """
-    value = decoded(object_text(repaired(body)), type=dict[str, Any])
-    return value
+    return decoded(object_text(repaired(body)), type=dict[str, Any])
 
 
 def object_text(text: bytes) -> bytes:
@@ -81,14 +81,15 @@ def object_text(text: bytes) -> bytes:
     return text
 
 
-def decoded(text: bytes, *, type: type[T]) -> T:
-    """What one JSON text holds. Errors: RequestError says what is wrong with it, and with which field."""
+def decoded(text: bytes | msgspec.Raw, *, type: type[T], name: str = "") -> T:
+    """What one JSON text holds. Errors: RequestError; its subject is `name`, or else the field that is at fault."""
+    text = bytes(text)
     if _too_deep(text):
-        raise RequestError(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
+        raise RequestError(f"{name or 'The JSON'} is nested deeper than {MAX_DEPTH} levels.")
     try:
         return msgspec.json.decode(text, type=type)
-    except (ValueError, RecursionError) as error:  # ValueError: msgspec's errors, and a UnicodeDecodeError
-        raise RequestError(f"{_culprit(text)}{reason(error)}") from error
+    except (ValueError, RecursionError) as error:  # ValueError: msgspec's errors, and UnicodeDecodeError
+        raise RequestError(f"{name or _culprit(text)} {reason(error)}") from error
 
 
 class Member(NamedTuple):
@@ -120,7 +121,7 @@ def elements(text: bytes, *, limit: int = MAX_ITEMS) -> list[bytes]:
     if not found.closed:
         raise RequestError("The body is not valid JSON: its brackets or quotes do not close.")
     cuts = [0, *found.commas, len(text) - 1]
-    pieces = [text[start + 1 : end].strip() for start, end in zip(cuts, cuts[1:], strict=False)]
+    pieces = [text[start + 1 : end].strip() for start, end in pairwise(cuts)]
     return [] if pieces == [b""] else pieces
 
 
@@ -197,10 +198,10 @@ def _culprit(text: bytes) -> str:
     try:
         for name, value in members(text) if text.startswith(b"{") else ():
             if name.isidentifier() and len(name) <= 40 and not _decodes(value):
-                return f"{name} "
+                return name
     except RequestError:
         pass
-    return "The JSON "
+    return "The JSON"
 
 
 def _decodes(text: bytes) -> bool:

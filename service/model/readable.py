@@ -9,18 +9,21 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+MAX_PATH_CHARS = 80
+"""Of the keys in front of a value: the nearest are kept, so that output stays in proportion to input."""
+
 _MEDIA = frozenset({"image", "image_url", "input_image", "file", "document", "audio", "video"})
 _NAMES = ("filename", "fileName", "file_name", "name", "title", "path")
-_ENCODED = re.compile(r"data:[\w.+/-]+;base64,.*|[A-Za-z0-9+/_\r\n-]{1024,}={0,2}\s*", re.DOTALL)
+_ENCODED = re.compile(r"data:[\w.+/-]+;base64,.*|[A-Za-z0-9+/_-]{1024,}={0,2}", re.DOTALL)
 
 
 def readable(value: Any) -> str:
     """All text in a JSON value, a line each, with the path of keys in front; "" where there is none.
 
-    Content blocks are their text; images and files only their name.
+    A list of plain values is one line; content blocks are their text; images and files only their name.
 
-    >>> print(readable({"file_path": "src/app.py", "edits": [{"old": "a", "new": "b"}], "all": True}))
-    file_path: src/app.py
+    >>> print(readable({"command": ["bash", "-lc", "ls"], "edits": [{"old": "a", "new": "b"}], "all": True}))
+    command: bash -lc ls
     edits.old: a
     edits.new: b
     all: true
@@ -28,43 +31,40 @@ def readable(value: Any) -> str:
     '3 passed'
     """
     lines: list[str] = []
-    _collect(value, "", lines)
+    waiting = [("", value)]  # a stack of our own: arguments may nest deeper than Python recurses
+    while waiting:
+        path, found = waiting.pop()
+        if isinstance(found, Mapping):
+            waiting += reversed(_of_object(path, found))
+        elif isinstance(found, list) and any(isinstance(element, Mapping | list) for element in found):
+            waiting += reversed([(path, element) for element in found])
+        elif (text := _plain(found)).strip():
+            lines.append(f"{path}: {text}" if path else text)
     return "\n".join(lines)
 
 
 def media_name(content: Any) -> str:
     """The name of an image or file; "" where it has none. Its bytes and addresses are not for searching."""
-    if not isinstance(content, Mapping):
-        return ""
-    for name in _NAMES:
-        if isinstance(content.get(name), str):
-            return str(content[name])
-    inner = content.get("file", content.get("source"))
-    return media_name(inner)
+    while isinstance(content, Mapping):
+        for name in _NAMES:
+            if isinstance(content.get(name), str):
+                return str(content[name])
+        content = content.get("file", content.get("source"))
+    return ""
 
 
-def _collect(value: Any, path: str, lines: list[str]) -> None:
-    if isinstance(value, Mapping):
-        _collect_object(value, path, lines)
-    elif isinstance(value, list):
-        for element in value:
-            _collect(element, path, lines)
-    elif (text := _scalar(value)).strip():
-        lines.append(f"{path}: {text}" if path else text)
-
-
-def _collect_object(value: Mapping[str, Any], path: str, lines: list[str]) -> None:
+def _of_object(path: str, value: Mapping[str, Any]) -> list[tuple[str, Any]]:
     kind = value.get("type")
     if kind == "text" and isinstance(value.get("text"), str):
-        _collect(value["text"], path, lines)
-    elif isinstance(kind, str) and kind in _MEDIA:
-        _collect(media_name(value), path, lines)
-    else:
-        for key, element in value.items():
-            _collect(element, f"{path}.{key}" if path else key, lines)
+        return [(path, value["text"])]
+    if isinstance(kind, str) and kind in _MEDIA:
+        return [(path, media_name(value))]
+    return [((f"{path}.{key}" if path else key)[-MAX_PATH_CHARS:], element) for key, element in value.items()]
 
 
-def _scalar(value: Any) -> str:
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(filter(None, map(_plain, value)))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

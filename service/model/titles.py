@@ -21,7 +21,7 @@ _SLUG = re.compile(r"[a-z]{3,}(?:-[a-z]{3,}){1,2}")
 # What a client wraps around a prompt, and nobody typed.
 _WRAPPED = re.compile(
     r"<(system-reminder|local-command-[a-z]+|command-message|command-contents|environment_context"
-    r"|user_instructions|ide_[a-z_]+)\b[^<>]*>.*?</\1>",
+    r"|user_instructions|ide_[a-z_]+)\b[^<>]*>.*?(?:</\1>|\Z)",
     re.DOTALL,
 )
 # A tag is markup when its name is a compound or when it begins or ends a line; `<div>` in a sentence is not.

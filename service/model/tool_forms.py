@@ -34,10 +34,10 @@ def call(members: Members) -> Members:
     b'{"toolCallId":"c1","toolName":"grep","args":"{}"}'
     """
     members = _opened(_spread(_opened(members), known={"function", *_names(_CALL)}))
-    found = _picked(members, _CALL)
+    found, rest = _picked(members, _CALL)
     if "toolName" not in found and (name := _name_within(found.get("args"))):
         found = {"toolName": name, **found}
-    return _completed(found, members, main="args", forms=_CALL)
+    return _joined(found, rest, main="args")
 
 
 def result(members: Members) -> Members:
@@ -47,8 +47,8 @@ def result(members: Members) -> Members:
     >>> msgspec.json.encode(result(raw_members.of(claude)))
     b'{"toolCallId":"t1","result":[{"type": "text", "text": "ok"}],"isError":false}'
     """
-    members = _spread(members, known=_names(_RESULT))
-    return _completed(_picked(members, _RESULT), members, main="result", forms=_RESULT)
+    found, rest = _picked(_spread(members, known=_names(_RESULT)), _RESULT)
+    return _joined(found, rest, main="result")
 
 
 def _names(forms: Mapping[str, tuple[str, ...]]) -> set[str]:
@@ -70,21 +70,19 @@ def _opened(members: Members) -> Members:
     return raw_members.without_nulls(members)
 
 
-def _picked(members: Members, forms: Mapping[str, tuple[str, ...]]) -> Members:
-    found: Members = {}
+def _picked(members: Members, forms: Mapping[str, tuple[str, ...]]) -> tuple[Members, Members]:
+    """The members that the normal form has, under its names and in its order; and the rest."""
+    found, rest = {}, dict(members)
     for member, names in forms.items():
-        name = next((name for name in names if _fits(member, members.get(name))), None)
+        name = next((name for name in names if _fits(member, rest.get(name))), None)
         if name is not None:
-            found[member] = members[name]
-    return found
+            found[member] = rest.pop(name)
+    return found, rest
 
 
-def _completed(found: Members, members: Members, *, main: str, forms: Mapping[str, tuple[str, ...]]) -> Members:
-    """What was found, then all the rest; where nothing was found the rest is the arguments or the output."""
-    if not found:
-        return {main: Raw(raw_members.encoded(members))}
-    used = {next(name for name in forms[member] if members.get(name) is value) for member, value in found.items() if value in members.values()}
-    return {**found, **raw_members.without(members, *used, *found)}
+def _joined(found: Members, rest: Members, *, main: str) -> Members:
+    """What was found, then the rest; where nothing was found the rest is the arguments or the output."""
+    return {**found, **raw_members.without(rest, *found)} if found else {main: Raw(raw_members.encoded(rest))}
 
 
 def _fits(member: str, value: Raw | None) -> bool:

@@ -75,7 +75,9 @@ def _create() -> None:
     useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     advice = "run Backscroll as another user, or set BACKSCROLL_DATABASE_URL."
     if useradd is None:
-        raise DatabaseError(f"Postgres does not run as root, and `useradd` is missing to make the user {NAME}: {advice}")
+        raise DatabaseError(
+            f"Postgres does not run as root, and `useradd` is missing to make the user {NAME}: {advice}"
+        )
     made = subprocess.run(
         [useradd, "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent",
          "--shell", "/usr/sbin/nologin", NAME],
@@ -83,4 +85,6 @@ def _create() -> None:
     )  # fmt: skip
     already_exists = 9
     if made.returncode not in (0, already_exists):
-        raise DatabaseError(f"Postgres does not run as root, and the user {NAME} cannot be made ({made.stderr.strip()}): {advice}")
+        raise DatabaseError(
+            f"Postgres does not run as root, and the user {NAME} cannot be made ({made.stderr.strip()}): {advice}"
+        )

@@ -43,7 +43,9 @@ def reachable_binaries(major: int, account: Account | None) -> Path:
     if not copied.exists():
         _copy(own.parent, target)
     if not _runs(copied, account):
-        raise DatabaseError(f"The system user {account.name} cannot run {copied / 'postgres'}; give it the right to.")
+        raise DatabaseError(
+            f"The system user {account.name} cannot run {copied / 'postgres'}; give it the right to."
+        )
     return copied
 
 
@@ -55,7 +57,9 @@ def create(data: Path, programs: Path, account: Account | None, *, major: int, s
     if data.exists():
         found = (data / "PG_VERSION").read_text().strip()
         if found != str(major):
-            raise DatabaseError(f"{data} is of Postgres {found} and this is {major}; move it with pg_dump and psql.")
+            raise DatabaseError(
+                f"{data} is of Postgres {found} and this is {major}; move it with pg_dump and psql."
+            )
         return
     for cut_short in data.parent.glob("data.new-*"):
         shutil.rmtree(cut_short)
@@ -81,7 +85,9 @@ def configure(directory: Path, account: Account | None, settings: Mapping[str, s
     for name, text in files.items():
         write_private(directory / name, text, mode=mode, group=group)
     options = {"config_file": "postgresql.conf", "hba_file": "pg_hba.conf", "ident_file": "pg_ident.conf"}
-    return [argument for option, name in options.items() for argument in ("-c", f"{option}={directory / name}")]
+    return [
+        argument for option, name in options.items() for argument in ("-c", f"{option}={directory / name}")
+    ]
 
 
 def environment() -> dict[str, str]:
@@ -100,7 +106,13 @@ def _initdb(data: Path, programs: Path, account: Account | None, *, major: int, 
     if not sync:
         command.append("--no-sync")
     made = subprocess.run(
-        command, env=environment(), cwd="/", capture_output=True, text=True, check=False, **accounts.identity(account)
+        command,
+        env=environment(),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        **accounts.identity(account),
     )
     if made.returncode:
         said = next((line for line in made.stderr.splitlines() if "error" in line), made.stderr.strip())
@@ -128,13 +140,17 @@ def _flush(directory: Path) -> None:
 def _site_packages() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise DatabaseError(f"The package {DISTRIBUTION} is missing; install it, or set BACKSCROLL_DATABASE_URL.")
+        raise DatabaseError(
+            f"The package {DISTRIBUTION} is missing; install it, or set BACKSCROLL_DATABASE_URL."
+        )
     return Path(spec.origin).parent.parent
 
 
 def _runs(programs: Path, account: Account) -> bool:
     asked = ["/bin/sh", "-c", 'exec "$0" --version', str(programs / "initdb")]
-    return subprocess.run(asked, capture_output=True, check=False, **accounts.identity(account)).returncode == 0
+    return (
+        subprocess.run(asked, capture_output=True, check=False, **accounts.identity(account)).returncode == 0
+    )
 
 
 def _copy(installation: Path, target: Path) -> None:

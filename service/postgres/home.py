@@ -8,6 +8,8 @@
     <home>/postgres/*.conf         written at every start
     <home>/postgres/data/          Postgres' own
     /tmp/backscroll-<uid>-<hash>/  the socket; mode 0700
+
+As root, the group of the system user may pass through (mode 0710) the home and the cluster.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -44,10 +45,26 @@ def _end(serving: list[psutil.Process], *, postmaster: str) -> None:
     for process in serving:
         if str(process.pid) == postmaster:
             _signal(process, signal.SIGINT)
-            _, serving = psutil.wait_procs(serving, timeout=PATIENCE_S)
+            serving = _still_alive(serving, timeout_s=PATIENCE_S)
     for process in serving:
         _signal(process, signal.SIGKILL)
-    psutil.wait_procs(serving, timeout=10)
+    _still_alive(serving, timeout_s=10)
+
+
+def _still_alive(processes: list[psutil.Process], *, timeout_s: float) -> list[psutil.Process]:
+    """Wait for them to end; those that have not. One that its new parent has not yet collected has ended."""
+    deadline = time.monotonic() + timeout_s
+    while alive := [process for process in processes if _is_alive(process)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    return alive
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

@@ -50,7 +50,9 @@ class EmbeddedPostgres:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, home: Path, *, major: int = 18, overrides: Mapping[str, str] | None = None) -> EmbeddedPostgres:
+    def start(
+        cls, home: Path, *, major: int = 18, overrides: Mapping[str, str] | None = None
+    ) -> EmbeddedPostgres:
         """Start the server of `home`, made first if there is none; returns when it answers.
 
         The caller holds the home, and calls from a thread that lives as long as the server shall. There is
@@ -93,7 +95,9 @@ class EmbeddedPostgres:
     def __enter__(self) -> EmbeddedPostgres:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 
@@ -123,7 +127,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], pid_file: Path, log_file
     begun, told = time.monotonic(), False
     while not _is_ready(process.pid, pid_file):
         if process.poll() is not None:
-            raise DatabaseError(f"Postgres stopped while it started: {_last_words(log_file)} Its log is {log_file}.")
+            raise DatabaseError(
+                f"Postgres stopped while it started: {_last_words(log_file)} Its log is {log_file}."
+            )
         if not told and time.monotonic() - begun > 5:
             log.info("postgres is still starting, as after a crash", log_file=str(log_file))
             told = True

@@ -37,7 +37,7 @@ class Database:
         """A transaction that sees and writes the rows of one workspace. Commits at the end, or rolls back."""
         isolation = " isolation level repeatable read read only" if repeatable_read else ""
         begin = f"begin{isolation}; set local backscroll.workspace = '{int(workspace_id)}'"
-        async with self._transaction(begin) as conn:  # type: ignore[arg-type]  # an int and two constants
+        async with self._transaction(begin) as conn:
             yield conn
 
     @asynccontextmanager

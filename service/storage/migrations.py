@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
-from typing import LiteralString, cast
 
 import msgspec
 import psycopg
@@ -97,14 +96,14 @@ def to_apply(known: list[Migration], applied: dict[str, str]) -> list[Migration]
 
 
 def applied(conn: psycopg.Connection) -> dict[str, str]:
-    return {name: sha256 for name, sha256 in conn.execute(SQL["applied"]).fetchall()}
+    return dict(conn.execute(SQL["applied"]).fetchall())
 
 
 def apply(conn: psycopg.Connection, migration: Migration) -> None:
     """One file and its row, in one transaction."""
     try:
         with conn.transaction():
-            conn.execute(cast(LiteralString, migration.sql))
+            conn.execute(migration.sql)
             conn.execute(SQL["record"], {"name": migration.name, "sha256": migration.sha256})
     except psycopg.errors.InsufficientPrivilege as error:
         raise MigrationError(

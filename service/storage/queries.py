@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import LiteralString, cast
+from typing import LiteralString
 
 NAME_LINE = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 
@@ -20,7 +20,7 @@ NAME_LINE = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 def load(noun: str) -> Mapping[str, LiteralString]:
     """The statements of `sql/<noun>.sql` by name. Errors: KeyError at first use of a name that is not there."""
     text = files("service.storage").joinpath("sql", f"{noun}.sql").read_text(encoding="utf-8")
-    return MappingProxyType(cast("dict[str, LiteralString]", split(text)))
+    return MappingProxyType(split(text))
 
 
 def split(text: str) -> dict[str, str]:

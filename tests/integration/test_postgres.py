@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import signal
 import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import psutil
 import psycopg
@@ -30,8 +29,8 @@ import sys
 from pathlib import Path
 from service.postgres import EmbeddedPostgres, hold
 home = Path(sys.argv[1])
-with hold(home), EmbeddedPostgres.start(home) as server:
-    print(server.process.pid, flush=True)
+with hold(home), EmbeddedPostgres.start(home):
+    print("ready", flush=True)
     sys.stdin.read()
 """
 
@@ -70,9 +69,11 @@ def test_it_is_durable_and_deaf_to_the_network(home: Path) -> None:
 
 def test_it_refuses_a_second_holder_of_one_home(home: Path) -> None:
     """While one process holds a home, another is told which one, and gets it once the first has let go."""
-    with holder(home) as first:
-        with pytest.raises(AlreadyRunning, match=rf"already runs on {home} \(process {first.pid}\)"), hold(home):
-            pass
+    with (
+        holder(home) as first,
+        pytest.raises(AlreadyRunning, match=rf"runs on {home} \(process {first.pid}\)"),
+    ):
+        hold(home).__enter__()
     with hold(home):
         pass
 
@@ -85,7 +86,6 @@ def test_it_stops_when_its_holder_is_killed_and_starts_for_the_next(home: Path) 
         first.wait()
         with hold(home), EmbeddedPostgres.start(home) as server:
             assert execute(server.url, "select n from kept") == [(7,)]
-            assert not psutil.pid_exists(int(first.postmaster)) or server.process.pid == int(first.postmaster)
 
 
 def test_it_ends_a_server_that_outlived_its_holder(home: Path) -> None:
@@ -107,7 +107,7 @@ def test_it_recovers_from_a_killed_server(home: Path) -> None:
         crashed.process.kill()
         crashed.process.wait()
         with EmbeddedPostgres.start(home) as server:
-            assert not backend.is_running()
+            assert not backend.is_running() or backend.status() == psutil.STATUS_ZOMBIE
             assert execute(server.url, "select n from kept") == [(7,)]
 
 
@@ -151,7 +151,7 @@ def test_it_makes_the_cluster_anew_when_the_first_attempt_was_cut(home: Path) ->
 
 def test_it_takes_long_and_odd_paths(home: Path) -> None:
     """A home longer than a socket's path may be, with spaces, quotes, commas, a backslash and other scripts, is served."""
-    odd = home.parent / "it's a \"home\", \\ Bücher 文" / ("x" * 100) / ("y" * 100)
+    odd = home.parent / 'it\'s a "home", \\ Bücher 文' / ("x" * 100) / ("y" * 100)
     odd.parent.mkdir(parents=True)
     with hold(odd), EmbeddedPostgres.start(odd) as server:
         assert execute(server.url, "select 1") == [(1,)]
@@ -223,15 +223,12 @@ def test_it_logs_nothing_of_what_people_wrote(home: Path) -> None:
             with pytest.raises(psycopg.DataError, match="secret"):
                 conn.execute("select %s::text::int", ["a secret parameter"])
             with pytest.raises(psycopg.Error, match="secret"):
-                conn.execute("do $$ begin raise exception 'a secret error' using detail = 'a secret detail'; end $$")
+                conn.execute(
+                    "do $$ begin raise exception 'a secret error' using detail = 'a secret detail'; end $$"
+                )
             conn.execute("do $$ begin raise warning 'a secret warning'; end $$")
-        with psycopg.connect(server.url, autocommit=True) as dying, pytest.raises(psycopg.OperationalError):
-            dying.execute("select pg_terminate_backend(pg_backend_pid()), 'a secret query'")
-        with psycopg.connect(server.url, autocommit=True) as dying, pytest.raises(psycopg.OperationalError):
-            os.kill(dying.info.backend_pid, signal.SIGSTOP)
-            dying.pgconn.send_query(b"select 'a secret query'")
-            os.kill(dying.info.backend_pid, signal.SIGKILL)
-            dying.execute("select 'a secret query'")
+        with contextlib.closing(psycopg.connect(server.url)) as conn, pytest.raises(psycopg.OperationalError):
+            conn.execute("copy (select 'a secret query') to program 'kill -9 $PPID'")
     log = server.log_file.read_text()
     assert "was terminated by signal 9" in log
     assert "secret" not in log
@@ -239,7 +236,9 @@ def test_it_logs_nothing_of_what_people_wrote(home: Path) -> None:
 
 def test_it_says_why_it_cannot_start(home: Path) -> None:
     """A server that dies at its start leaves one sentence with the reason and the log's path, and no process."""
-    with pytest.raises(DatabaseError, match="configuration file .* contains errors.* Its log is /tmp/.*/log"):
+    with pytest.raises(
+        DatabaseError, match=r"configuration file .* contains errors.* Its log is /tmp/.*/log"
+    ):
         EmbeddedPostgres.start(home, overrides={"max_connections": "many"})
     with EmbeddedPostgres.start(home):
         pass
@@ -258,24 +257,26 @@ class holder:  # noqa: N801  (read as a verb: `with holder(home) as first`)
 
     def __init__(self, home: Path) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, home], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", HOLDER, home],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self.pid, self.kill, self.wait = self.process.pid, self.process.kill, self.process.wait
 
     def __enter__(self) -> holder:
-        output: IO[str] | None = self.process.stdout
-        assert output is not None
-        self.postmaster = output.readline().strip()
-        assert self.postmaster, "the holder did not start"
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
         return self
 
     def __exit__(self, *_: object) -> None:
         self.process.communicate()
 
 
-def execute(url: str, statement: str, *parameters: object) -> list[tuple[object, ...]]:
+def execute(url: str, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
     with psycopg.connect(url) as conn:
-        cursor = conn.execute(sql.SQL(statement), parameters or None)  # type: ignore[arg-type]
+        cursor = conn.execute(sql.SQL(statement), parameters or None)
         return cursor.fetchall() if cursor.description else []
 
 
@@ -283,12 +284,11 @@ def connect_as(user: str, server: EmbeddedPostgres) -> str:
     """What psql says when this user of the system asks for the owner's role."""
     found = pwd.getpwnam(user)
     url = make_conninfo(server.url, dbname="postgres")
-    asked = [binaries() / "psql", url, "-c", "select 1"]
-    done = subprocess.run(
-        asked, user=found.pw_uid, group=found.pw_gid, extra_groups=[], cwd="/", capture_output=True, text=True, check=False
-    )
+    asked: list[str] = [str(binaries() / "psql"), url, "-c", "select 1"]
+    who: dict[str, Any] = {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": []}
+    done = subprocess.run(asked, cwd="/", capture_output=True, text=True, check=False, **who)
     assert done.returncode != 0
-    return done.stderr
+    return str(done.stderr)
 
 
 def mode(path: Path) -> int:

@@ -32,7 +32,7 @@ order by external_id;
 -- any case, so that its version changes with its tags.
 update sessions set
     title = coalesce(%(title)s, title),
-    title_rank = case when %(title)s::text is null then title_rank else 2 end,
+    title_rank = case when %(title)s::text is null then title_rank else 3 end,
     former_titles = case
         when %(title)s::text is not null and title_rank > 0 and title <> %(title)s
         then array_remove(array_remove(former_titles, title), %(title)s) || title

@@ -1,0 +1,178 @@
+"""The search language: what a person typed, as a Query. Pure, and it never refuses anything.
+
+    words "a phrase" -without prefix*        source: project: model: role: tool: path: session: tag: kind:
+    is:error  after:2026-01-01  before:7d    values with spaces in quotes: project:"my app"
+
+A phrase is required, a word is wanted, `-` excludes. What is no valid piece of this language (an unknown role, a
+date that is none, a quote that does not close, `--flag`, `-1`, `std::map`) is searched as the words that it is made of.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, tzinfo
+from typing import Literal
+
+import msgspec
+
+from indexing.dates import parse_ms
+from indexing.model import Filter, Query, Term
+from indexing.words import STOP_WORDS
+
+QUERY_CHARACTERS = 10_000
+TERMS = 64
+
+SOURCES = {
+    "codex": "codex-cli",
+    "cursor": "cursor-sync",
+    "claude": "claude-code",
+    "droid": "factory-droid",
+    "factory": "factory-droid",
+    "gemini": "gemini-cli",
+    "copilot": "copilot-cli",
+}
+"""Usual other spellings of sources, and the wire's names for them."""
+ROLES = ("user", "assistant", "system", "tool", "unknown")
+
+_MEMBERS = {
+    "source": "sources", "project": "projects", "model": "models", "role": "roles",
+    "tool": "tools", "tag": "tags", "kind": "kinds",
+}  # fmt: skip
+_PIECE = re.compile(
+    r"""(?P<sign>-(?=[^\W\d]|"))?"""
+    r"""(?:(?P<name>[a-z]+):(?=\S))?"""
+    r"""(?:"(?P<quoted>[^"]*)"(?=\s|$)|(?P<bare>\S+))""",
+    re.IGNORECASE,
+)
+_PREFIX = re.compile(r"[^\W_][\w./:-]*[^\W_]\*")
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+
+
+class _Found(msgspec.Struct):
+    """What was read so far."""
+
+    terms: list[Term] = []
+    said: list[str] = []
+    sessions: list[str] = []
+    values: dict[str, list[str]] = {}
+    after_ms: int | None = None
+    before_ms: int | None = None
+    has_error: bool | None = None
+
+
+def parse(q: str, *, now_ms: int, filter: Filter = Filter(), tz: tzinfo = UTC) -> Query:
+    """The query that `q` is, limited by `filter` as well. Dates are days in `tz`. Errors: none.
+
+    >>> found = parse('why "redirect loop" -draft source:codex handleCall*', now_ms=0)
+    >>> [(term.text, term.kind, term.occur) for term in found.terms]
+    [('redirect loop', 'phrase', 'must'), ('draft', 'word', 'must_not'), ('handleCall', 'prefix', 'should')]
+    >>> found.filter.sources, found.text
+    (('codex-cli',), 'why redirect loop handleCall')
+    """
+    found = _Found()
+    for piece in _PIECE.finditer(q[:QUERY_CHARACTERS]):
+        _read(piece, found, now_ms, tz)
+    limited = both(filter, _filter(found))
+    terms = list(_without_stop_words(list(dict.fromkeys(found.terms))))
+    if limited == Filter() and not found.sessions and not any(term.occur != "must_not" for term in terms):
+        # Nothing but exclusions would match nothing: then the minus signs were meant as text.
+        terms = [msgspec.structs.replace(term, occur="should") for term in terms]
+        found.said = [term.text for term in terms]
+    return Query(text=" ".join(found.said), terms=tuple(terms[:TERMS]), filter=limited, sessions=tuple(dict.fromkeys(found.sessions)))
+
+
+def source_name(written: str) -> str:
+    """The wire's name of a source, whatever the usual spelling.
+
+    >>> source_name("Codex"), source_name("opencode")
+    ('codex-cli', 'opencode')
+    """
+    return SOURCES.get(written.lower(), written.lower())
+
+
+def both(one: Filter, other: Filter) -> Filter:
+    """What passes both filters. Values of one kind that exclude each other let nothing pass.
+
+    >>> both(Filter(sources=("pi",), after_ms=5), Filter(sources=("pi", "aider"), after_ms=9))
+    Filter(sources=('pi',), projects=(), models=(), roles=(), tools=(), session_ids=None, tags=(), kinds=(), after_ms=9, before_ms=None, has_error=None)
+    """
+    merged: dict[str, tuple[str, ...]] = {}
+    contradictory = one.has_error is not None and other.has_error is not None and one.has_error != other.has_error
+    for member in _MEMBERS.values():
+        first, second = getattr(one, member), getattr(other, member)
+        merged[member] = tuple(value for value in first if value in second) if first and second else first or second
+        contradictory |= bool(first and second and not merged[member])
+    sessions = [set(each.session_ids) for each in (one, other) if each.session_ids is not None]
+    return Filter(
+        **merged,
+        session_ids=() if contradictory else tuple(sorted(set.intersection(*sessions))) if sessions else None,
+        after_ms=max((each.after_ms for each in (one, other) if each.after_ms is not None), default=None),
+        before_ms=min((each.before_ms for each in (one, other) if each.before_ms is not None), default=None),
+        has_error=one.has_error if other.has_error is None else other.has_error,
+    )
+
+
+def _read(piece: re.Match[str], found: _Found, now_ms: int, tz: tzinfo) -> None:
+    name, quoted = (piece["name"] or "").lower(), piece["quoted"]
+    value = piece["bare"] if quoted is None else quoted
+    excluded: Literal["must_not"] | None = "must_not" if piece["sign"] else None
+    if name == "path" and _has_letters(value):
+        found.terms.append(Term(value, "phrase", excluded or "must"))
+    elif name and (excluded or not _limit(name, value, found, now_ms, tz)):
+        _take_words(piece.group(), found)
+    elif name or not _has_letters(value):
+        return
+    elif excluded:
+        found.terms.append(Term(value, "word" if quoted is None else "phrase", excluded))
+    elif quoted is not None:
+        found.terms.append(Term(quoted, "phrase", "must"))
+        found.said.append(quoted)
+    else:
+        _take_words(value, found)
+
+
+def _limit(name: str, value: str, found: _Found, now_ms: int, tz: tzinfo) -> bool:
+    """Read `name:value` as a limit. False when it is none."""
+    if name in ("after", "before"):
+        moment = parse_ms(value, now_ms=now_ms, tz=tz)
+        if moment is None:
+            return False
+        found.after_ms, found.before_ms = (moment, found.before_ms) if name == "after" else (found.after_ms, moment)
+    elif name == "is" and value.lower() == "error":
+        found.has_error = True
+    elif name == "session" and value:
+        found.sessions.append(value)
+    elif name in _MEMBERS and value and (name != "role" or value.lower() in ROLES):
+        read = {"source": source_name, "role": str.lower}.get(name, str)
+        found.values.setdefault(_MEMBERS[name], []).append(read(value))
+    else:
+        return False
+    return True
+
+
+def _take_words(value: str, found: _Found) -> None:
+    prefix = _PREFIX.fullmatch(value)
+    text = value[:-1] if prefix else value
+    if _has_letters(text):
+        found.terms.append(Term(text, "prefix" if prefix else "word"))
+        found.said.append(text)
+
+
+def _filter(found: _Found) -> Filter:
+    values = {member: tuple(dict.fromkeys(given)) for member, given in found.values.items()}
+    return Filter(**values, after_ms=found.after_ms, before_ms=found.before_ms, has_error=found.has_error)
+
+
+def _without_stop_words(terms: list[Term]) -> Iterator[Term]:
+    """Words that say nothing alone are left out, unless nothing else is looked for."""
+    telling = [term for term in terms if not _is_stop_word(term)]
+    yield from telling if any(term.occur != "must_not" for term in telling) else terms
+
+
+def _is_stop_word(term: Term) -> bool:
+    return term.kind == "word" and term.occur == "should" and _EDGES.sub("", term.text).lower().replace("’", "'") in STOP_WORDS
+
+
+def _has_letters(text: str) -> bool:
+    return any(character.isalnum() for character in text)
