@@ -35,6 +35,7 @@ SOURCES = {
 """Usual other spellings of sources, and the wire's names for them."""
 ROLES = ("user", "assistant", "system", "tool", "unknown")
 
+EVERYTHING = Filter()
 _MEMBERS = {
     "source": "sources", "project": "projects", "model": "models", "role": "roles",
     "tool": "tools", "tag": "tags", "kind": "kinds",
@@ -61,7 +62,7 @@ class _Found(msgspec.Struct):
     has_error: bool | None = None
 
 
-def parse(q: str, *, now_ms: int, filter: Filter = Filter(), tz: tzinfo = UTC) -> Query:
+def parse(q: str, *, now_ms: int, filter: Filter = EVERYTHING, tz: tzinfo = UTC) -> Query:
     """The query that `q` is, limited by `filter` as well. Dates are days in `tz`. Errors: none.
 
     >>> found = parse('why "redirect loop" -draft source:codex handleCall*', now_ms=0)
@@ -75,10 +76,11 @@ def parse(q: str, *, now_ms: int, filter: Filter = Filter(), tz: tzinfo = UTC) -
         _read(piece, found, now_ms, tz)
     limited = both(filter, _filter(found))
     terms = list(_without_stop_words(list(dict.fromkeys(found.terms))))
-    if limited == Filter() and not found.sessions and not any(term.occur != "must_not" for term in terms):
+    if limited == EVERYTHING and not found.sessions and not any(term.occur != "must_not" for term in terms):
         # Nothing but exclusions would match nothing: then the minus signs were meant as text.
         terms = [msgspec.structs.replace(term, occur="should") for term in terms]
         found.said = [term.text for term in terms]
+    terms.sort(key=lambda term: term.occur == "should")  # of too many, those that must hold are kept
     return Query(text=" ".join(found.said), terms=tuple(terms[:TERMS]), filter=limited, sessions=tuple(dict.fromkeys(found.sessions)))
 
 
@@ -160,8 +162,9 @@ def _take_words(value: str, found: _Found) -> None:
 
 
 def _filter(found: _Found) -> Filter:
+    limits = Filter(after_ms=found.after_ms, before_ms=found.before_ms, has_error=found.has_error)
     values = {member: tuple(dict.fromkeys(given)) for member, given in found.values.items()}
-    return Filter(**values, after_ms=found.after_ms, before_ms=found.before_ms, has_error=found.has_error)
+    return msgspec.structs.replace(limits, **values)
 
 
 def _without_stop_words(terms: list[Term]) -> Iterator[Term]:

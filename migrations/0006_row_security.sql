@@ -24,6 +24,7 @@ alter table workspaces force row level security;
 create policy own_workspace on workspaces to backscroll_app
     using (id = current_workspace()) with check (id = current_workspace());
 grant select, insert, update, delete on workspaces to backscroll_app;
+grant usage on sequence workspaces_id_seq to backscroll_app;
 
 -- A user has no workspace: names are seen through memberships of the current one.
 alter table users enable row level security;

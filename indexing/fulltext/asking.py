@@ -22,6 +22,8 @@ from indexing.model import Query as Asked
 
 DONE_WEIGHT = 0.5
 """What tools printed counts half of what people and agents said."""
+PARTS = 64
+"""A term of more pieces (a pasted line, a sentence without spaces) is looked up by its first ones."""
 _FIELDS = (("said", "said_forms", 1.0), ("done", "done_forms", DONE_WEIGHT))
 _SHORTEST_PREFIX = 2
 _NAMES_A_DATE = re.compile(
@@ -81,7 +83,7 @@ def _scored(term: Term) -> list[Query]:
     pieces, words = stems(term.text), forms(term.text)
     if term.kind != "word" or (len(pieces) == 1 and len(words) == 1):
         return _exactly(term)
-    by_piece = [_best((said, piece, weight) for said, _, weight in _FIELDS) for piece in dict.fromkeys(pieces)]
+    by_piece = [_best((said, piece, weight) for said, _, weight in _FIELDS) for piece in list(dict.fromkeys(pieces))[:PARTS]]
     return by_piece + _phrase(words)
 
 
@@ -105,6 +107,7 @@ def _best(alternatives: Iterator[tuple[str, str, float]]) -> Query:
 def _phrase(words: Sequence[str]) -> list[Query]:
     if not words:
         return []
+    words = words[:PARTS]
     if len(words) == 1:
         return [_best((form, words[0], weight) for _, form, weight in _FIELDS)]
     return [Query.disjunction_max_query([_weighed(Query.phrase_query(SCHEMA, form, list(words)), weight) for _, form, weight in _FIELDS])]

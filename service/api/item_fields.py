@@ -33,7 +33,7 @@ MAX_COUNT = 10**15
 MAX_COST_USD = 10**9
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_END_MS = 253_402_300_800_000  # 10000-01-01, the first that a datetime cannot hold
+_LAST_MS = 253_402_300_799_999  # of the year 9999, where a datetime ends
 _SECONDS = range(10**9, 10**10)  # 2001 to 2286; as milliseconds all of it would lie in early 1970
 _COST_UNIT = Decimal("1e-10")  # as the table keeps it
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?")
@@ -80,18 +80,15 @@ class ItemFields:
     def cost(self) -> Decimal | None:
         """US dollars, exact to the ten places that are kept."""
         value = self._number("cost", most=MAX_COST_USD)
-        return None if value is None else Decimal(str(value)).quantize(_COST_UNIT).normalize() or None
+        return None if value is None else Decimal(str(value)).quantize(_COST_UNIT) or None
 
     def time(self, name: str) -> datetime | None:
         value = self._value(name)
         if isinstance(value, str):
             return _from_iso(name, value)
-        value = self._number(name, most=_END_MS)
-        if not value:
-            return None
-        if value >= _END_MS:
-            raise RequestError(f"{name} lies after the year 9999.")
-        return _EPOCH + timedelta(milliseconds=round(value * 1000 if int(value) in _SECONDS else value))
+        sent = self._number(name, most=_LAST_MS) or 0
+        at_ms = round(sent * 1000 if int(sent) in _SECONDS else sent)
+        return _EPOCH + timedelta(milliseconds=at_ms) if at_ms else None
 
     def attrs(self) -> dict[str, Any] | None:
         value = self._value("attrs")

@@ -142,8 +142,8 @@ def reason(error: Exception) -> str:
     if "out of range" in message:
         return "holds a number out of range."
     if place := _PLACE.fullmatch(message):
-        return f"is not valid JSON: {place[1]} at byte {place[2]}."
-    return "is not valid JSON: it ends too early." if "truncated" in message else "is not valid JSON."
+        return f"is malformed: {place[1]} at byte {place[2]}."
+    return "is malformed: it ends too early." if "truncated" in message else "is malformed."
 
 
 class _Scan(NamedTuple):

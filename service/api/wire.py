@@ -7,7 +7,7 @@ takes stands in `item_fields.py`; how broken JSON is repaired and cut into items
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -141,8 +141,8 @@ def _label(item: bytes) -> str:
     try:
         fields = dict(json_items.members(item)) if item.startswith(b"{") else {}
         for name in ("externalId", "sessionId"):
-            found = json_items.decoded(fields.get(name, b"null"), type=str | None)
-            if found and found.strip() and len(found) <= MAX_ID_CHARS:
+            found: Any = json_items.decoded(fields.get(name, b"null"), type=Any)
+            if isinstance(found, str) and found.strip() and len(found) <= MAX_ID_CHARS:
                 return found
     except RequestError:
         return ""

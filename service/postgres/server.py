@@ -63,24 +63,22 @@ class EmbeddedPostgres:
         account = accounts.for_server()
         programs = cluster.reachable_binaries(major, account)
         directory = arrange(home, account)
-        settings = settings_for(*this_machine()) | dict(overrides or {})
-        data = directory / "data"
-        cluster.create(data, programs, account, major=major, sync=settings["fsync"] == "on")
-        name = f"backscroll-{digest(data)}"
-        leftovers.clear(data, cluster_name=name)
+        data, log_file = directory / "data", directory / "log"
+        chosen = dict(overrides or {})
+        cluster.create(data, programs, account, major=major, sync=chosen.get("fsync") != "off")
+        leftovers.clear(data, cluster_name=_cluster_name(data))
         sockets = socket_dir(home, account)
-        settings |= {"cluster_name": name, "unix_socket_directories": str(sockets), "port": str(PORT)}
-        arguments = ["-c", f"cluster_name={name}", *cluster.configure(directory, account, settings)]
-        process = _spawn([programs / "postgres", "-D", data, *arguments], directory / "log", account)
+        command = [str(programs / "postgres"), "-D", str(data), *_configure(data, sockets, account, chosen)]
+        process = _spawn(command, log_file, account)
         try:
-            _wait_until_ready(process, data / "postmaster.pid", directory / "log")
+            _wait_until_ready(process, data / "postmaster.pid", log_file)
             url = _url(sockets, server_user=accounts.own_name() if account is None else account.name)
             version = _create_database(url)
             write_private(directory / "url", url)
         except BaseException:  # also Ctrl-C: nothing of ours stays behind
             _stop(process, timeout_s=5.0)
             raise
-        return cls(url, version, data, sockets, directory / "log", process)
+        return cls(url, version, data, sockets, log_file, process)
 
     def exit_code(self) -> int | None:
         """None while the server runs; after its end the exit status, or minus the signal that ended it."""
@@ -101,7 +99,20 @@ class EmbeddedPostgres:
         self.stop()
 
 
-def _spawn(command: list[str | Path], log_file: Path, account: Account | None) -> subprocess.Popen[bytes]:
+def _cluster_name(data: Path) -> str:
+    """Stands in the title of every process of the server, which is how leftovers.py knows them."""
+    return f"backscroll-{digest(data)}"
+
+
+def _configure(data: Path, sockets: Path, account: Account | None, overrides: Mapping[str, str]) -> list[str]:
+    """Write the configuration for this start; the arguments that make the server read it."""
+    name = _cluster_name(data)
+    places = {"cluster_name": name, "unix_socket_directories": str(sockets), "port": str(PORT)}
+    settings = {**settings_for(*this_machine()), **overrides, **places}
+    return ["-c", f"cluster_name={name}", *cluster.configure(data.parent, account, settings)]
+
+
+def _spawn(command: list[str], log_file: Path, account: Account | None) -> subprocess.Popen[bytes]:
     """Run the server, in a session of its own so that Ctrl-C in the terminal is ours to pass on."""
     large = log_file.exists() and log_file.stat().st_size > LOG_BYTES
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if large else 0)

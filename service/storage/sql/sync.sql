@@ -49,7 +49,7 @@ returning id, external_id, source;
 -- same batch again takes no lock and writes nothing.
 select w.place
 from unnest(
-    %(place)s::int[], %(session_id)s::bigint[], %(external_id)s::text[], %(role)s::text[], %(text)s::text[],
+    %(place)s::int[], %(session_id)s::bigint[], %(external_id)s::text[], %(role)s::text[], %(text)b::text[],
     %(model)s::text[], %(source)s::text[], %(prompt_tokens)s::bigint[], %(completion_tokens)s::bigint[],
     %(cache_read_tokens)s::bigint[], %(cache_write_tokens)s::bigint[], %(cost_usd)s::numeric[],
     %(duration_ms)s::bigint[], %(attrs)s::text[], %(parts_sha256)s::bytea[], %(created_at)s::timestamptz[]
@@ -100,7 +100,7 @@ select
     coalesce(string_to_array(w.tools, e'\x1f'), o.tools, '{}'), coalesce(w.has_error, o.has_error, false),
     coalesce(w.created_at, o.created_at, %(now)s)
 from unnest(
-    %(place)s::int[], %(session_id)s::bigint[], %(external_id)s::text[], %(role)s::text[], %(text)s::text[],
+    %(place)s::int[], %(session_id)s::bigint[], %(external_id)s::text[], %(role)s::text[], %(text)b::text[],
     %(model)s::text[], %(source)s::text[], %(prompt_tokens)s::bigint[], %(completion_tokens)s::bigint[],
     %(cache_read_tokens)s::bigint[], %(cache_write_tokens)s::bigint[], %(cost_usd)s::numeric[],
     %(duration_ms)s::bigint[], %(attrs)s::text[], %(parts_sha256)s::bytea[], %(tools)s::text[],
@@ -127,7 +127,7 @@ delete from parts where workspace_id = %(workspace_id)s and message_id = any(%(m
 -- name: insert_parts
 insert into parts (workspace_id, message_id, ordinal, type, content)
 select %(workspace_id)s, message_id, ordinal, type, content::json
-from unnest(%(message_id)s::bigint[], %(ordinal)s::int[], %(type)s::text[], %(content)s::text[])
+from unnest(%(message_id)s::bigint[], %(ordinal)s::int[], %(type)s::text[], %(content)b::text[])
     as w (message_id, ordinal, type, content);
 
 -- name: changed_sessions

@@ -1,0 +1,25 @@
+"""Texts to vectors: sentence-transformers (torch) for the backfill, ONNX Runtime for the query.
+
+    worker   SentenceTransformerEmbedder(model)        bf16 where that is faster; 500 MB, seconds to load
+             prepare_query_embedder(embedder, dir)     exports the model once, verified against torch
+    API      open_query_embedder(dir, model)           fp32, without torch; None until it is prepared
+
+Importing this package imports neither torch nor sentence-transformers: the worker's adapter does when it is made.
+"""
+
+from indexing.embedder.compute import Compute
+from indexing.embedder.names import ModelUnavailable, model_name
+from indexing.embedder.onnx_embedder import OnnxEmbedder
+from indexing.embedder.prepared import export_onnx, open_query_embedder, prepare_query_embedder
+from indexing.embedder.torch_embedder import SentenceTransformerEmbedder
+
+__all__ = [
+    "Compute",
+    "ModelUnavailable",
+    "OnnxEmbedder",
+    "SentenceTransformerEmbedder",
+    "export_onnx",
+    "model_name",
+    "open_query_embedder",
+    "prepare_query_embedder",
+]
