@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from tokenizers import Tokenizer
 
 from indexing.embedder import (
     Compute,
@@ -23,7 +27,7 @@ from indexing.embedder import (
     prepare_query_embedder,
 )
 from indexing.embedder.names import bundled_path
-from indexing.embedder.onnx_embedder import CARD_FILE, read_card
+from indexing.embedder.onnx_embedder import CARD_FILE
 from indexing.embedder.prepared import directory_of
 from indexing.ports import Embedder
 
@@ -209,37 +213,28 @@ def test_it_lets_the_first_of_two_exports_stand(
     assert (target / CARD_FILE).stat().st_ino == inode
 
 
-def test_it_sends_a_model_without_an_export_to_torch(models_dir: Path, tmp_path: Path) -> None:
-    """Where the worker noted that ONNX cannot express the model, queries are embedded in torch, with the same vectors."""
-    place = directory_of(tmp_path, "")
-    place.mkdir()
-    card = msgspec.structs.replace(read_card(directory_of(models_dir, "")), format="torch")
-    (place / CARD_FILE).write_bytes(msgspec.json.encode(card))
-    opened = open_query_embedder(tmp_path)
+def test_it_sends_a_model_that_onnx_cannot_express_to_torch(tmp_path: Path) -> None:
+    """A model that is no transformer is not exported; queries are then embedded in torch, with the same vectors."""
+    static = StaticEmbedding(Tokenizer.from_file(str(bundled_path() / "tokenizer.json")), embedding_dim=8)
+    SentenceTransformer(modules=[static]).save(str(tmp_path / "static"))
+    worker = SentenceTransformerEmbedder(str(tmp_path / "static"), compute=FP32)
+    assert not prepare_query_embedder(worker, tmp_path / "models")
+    opened = open_query_embedder(tmp_path / "models", str(tmp_path / "static"))
     assert isinstance(opened, SentenceTransformerEmbedder)
-    assert opened.purpose == "query"
+    assert (opened.purpose, opened.dimension) == ("query", 8)
+    assert opened.embed(TEXTS) == pytest.approx(worker.embed(TEXTS), abs=1e-5)
 
 
-def test_it_takes_a_model_by_its_directory(tmp_path: Path) -> None:
-    """A directory is a model of its own, named for its files and not for where it lies."""
-    for parent in ("here", "there"):
-        (tmp_path / parent).mkdir()
-        (tmp_path / parent / "mine").symlink_to(bundled_path())
-    copy = tmp_path / "mine"
-    copy.mkdir()
-    for file in bundled_path().rglob("*"):
-        if file.is_file():
-            (copy / file.relative_to(bundled_path())).parent.mkdir(exist_ok=True)
-            (copy / file.relative_to(bundled_path())).symlink_to(file)
-    assert (
-        model_name(str(tmp_path / "here" / "mine"))
-        == model_name(str(tmp_path / "there" / "mine"))
-        == "all-MiniLM-L6-v2"
-    )
-    loaded = SentenceTransformerEmbedder(str(copy), compute=FP32)
+def test_it_names_a_directory_for_its_files(tmp_path: Path) -> None:
+    """A directory is a model of its own; copied elsewhere it has the same name, and changed another."""
+    here, there = tmp_path / "here" / "mine", tmp_path / "there" / "mine"
+    shutil.copytree(bundled_path(), here)
+    shutil.copytree(bundled_path(), there, copy_function=os.symlink)
+    loaded = SentenceTransformerEmbedder(str(here), compute=FP32)
+    assert loaded.name == model_name(str(there))
     assert loaded.name.startswith("mine-")
-    (copy / "README.md").unlink()
-    assert model_name(str(copy)) != loaded.name
+    (there / "README.md").unlink()
+    assert model_name(str(there)) != loaded.name
 
 
 def test_it_says_what_is_wrong_with_a_model(tmp_path: Path) -> None:
