@@ -1,0 +1,44 @@
+# The verbs. A plain `make` prints them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench schema lock clean
+
+help: ## print these verbs
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+
+run: $(VENV)/.run ## install, start everything on http://127.0.0.1:8787, load the sample when empty
+	@$(BIN)/backscroll serve --with-sample
+
+test: $(VENV)/.dev ## install, run all tests against a Postgres that they start themselves
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## lint, types, import contracts, house tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/house
+
+bench: $(VENV)/.dev ## measure this machine into benchmarks/results.md
+	$(BIN)/python -m benchmarks
+
+schema: $(VENV)/.dev ## write migrations/schema.sql anew after a new migration
+	BACKSCROLL_UPDATE_SCHEMA=1 $(BIN)/python -m pytest tests/house/test_schema.py
+
+clean: ## remove the virtual environment and caches (never your data)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+
+# torch first and alone: pip then keeps whatever build of it is there (see "The CPU build" in the README).
+$(VENV)/.run: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (once; about a minute and 1.5 GB) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@
