@@ -1,0 +1,1 @@
+"""What thinks about frames: prices, rollups, reports. Polars only; knows neither `service` nor `indexing`."""

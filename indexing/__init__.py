@@ -1,0 +1,1 @@
+"""What thinks about text: passages, rankings, snippets. Knows ports (`ports.py`) and nothing of `service`."""

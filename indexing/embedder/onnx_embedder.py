@@ -29,7 +29,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     dimension: int
-    max_seq_length: int
+    max_seq_length: int | None
+    """In tokens; what follows is not read. None: everything is."""
     query_prompt: str
     fingerprint: str
     """Of the model that was exported, see `names.fingerprint`."""

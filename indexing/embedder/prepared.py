@@ -9,6 +9,7 @@ express leaves `embedder.json` alone, which sends the API to torch.
 
 from __future__ import annotations
 
+import math
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -114,7 +115,8 @@ def _write_tokenizer(embedder: SentenceTransformerEmbedder, file: Path) -> None:
     if backend is None:
         raise NotExportable(f"The tokenizer of {embedder.name} exists in Python only.")
     tokenizer = Tokenizer.from_str(backend.to_str())
-    tokenizer.enable_truncation(_max_seq_length(embedder))
+    if length := _max_seq_length(embedder):
+        tokenizer.enable_truncation(length)
     tokenizer.enable_padding(
         direction=slow_or_fast.padding_side,
         pad_id=slow_or_fast.pad_token_id,
@@ -137,8 +139,10 @@ def _write_card(
     (place / CARD_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
 
 
-def _max_seq_length(embedder: SentenceTransformerEmbedder) -> int:
-    return int(embedder.model.max_seq_length or 512)
+def _max_seq_length(embedder: SentenceTransformerEmbedder) -> int | None:
+    """In tokens; None for a model that reads everything (the library says infinity, or nothing)."""
+    length = embedder.model.max_seq_length
+    return None if length is None or math.isinf(length) else int(length)
 
 
 def _write_graph(embedder: SentenceTransformerEmbedder, file: Path) -> None:

@@ -1,0 +1,1 @@
+"""Sessions and messages to the formats of others: pure functions of the rows."""

@@ -1,0 +1,1 @@
+"""The change feed: what follows the change log, for indexes today and live queries later."""
