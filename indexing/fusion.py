@@ -12,7 +12,8 @@ are; z-scores do not.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from statistics import fmean, pstdev
+from math import sqrt
+from statistics import fmean
 
 import msgspec
 
@@ -52,16 +53,20 @@ class Fused(msgspec.Struct, frozen=True, kw_only=True):
     passage: tuple[int, int, int] | None = None
 
 
-def fuse(words: Sequence[Hit], vectors: Sequence[Hit], *, weight: float = VECTOR_WEIGHT) -> list[Fused]:
-    """The candidates of both rankings, best first; equal scores in the order of ids. `weight` is that of the vectors.
+def fuse(words: Sequence[Hit], vectors: Sequence[Hit], *, depth: int, weight: float = VECTOR_WEIGHT) -> list[Fused]:
+    """The candidates of both rankings, best first; equal scores in the order of ids. Scores are at least 0.
 
-    A ranking that is empty has no say. Scores are at least 0.
+    `depth` is how many hits were asked for, `weight` that of the vectors. A ranking that is empty has no say.
 
-    >>> [(each.id, round(each.score, 2)) for each in fuse([Hit(1, 9, 7.0), Hit(2, 9, 3.0)], [Hit(3, 9, 0.8)])]
-    [(3, 0.85), (1, 0.71), (2, 0.0)]
+    >>> found = fuse([Hit(1, 9, 7.0)], [Hit(2, 9, 0.8), Hit(1, 9, 0.5), Hit(3, 9, 0.2)], depth=200)
+    >>> [(each.id, round(each.score, 2)) for each in found]
+    [(1, 1.67), (2, 1.22), (3, 0.0)]
     """
     hits = {_key(hit): hit for hit in (*words, *vectors)}
-    by_words, by_vectors = _placed(words, among=hits), _placed(vectors, among=hits)
+    # A list of words shorter than was asked for is complete: who is not in it has none of the words, and BM25 of 0.
+    # Everybody has a meaning: who is not among the vectors is somewhere below the last of them.
+    by_words = _placed(words, among=hits, absent=0.0 if len(words) < depth else None)
+    by_vectors = _placed(vectors, among=hits, absent=None)
     sums = {key: (1 - weight) * by_words[key].z + weight * by_vectors[key].z for key in hits}
     lowest = min(sums.values(), default=0.0)
     passages = {_key(hit): hit.passage for hit in vectors}
@@ -110,10 +115,10 @@ def in_company(
     return _ordered(lifted)
 
 
-def z_scores(scores: Mapping[Key, float], *, among: Collection[Key]) -> dict[Key, float]:
+def z_scores(scores: Mapping[Key, float], *, among: Collection[Key], absent: float | None = None) -> dict[Key, float]:
     """Scores of one ranking on a common scale: distance from the mean in standard deviations.
 
-    Over the candidates `among`; one that this ranking did not return gets the ranking's lowest score.
+    Over the candidates `among`; one that this ranking did not return gets `absent`, or the ranking's lowest score.
     A ranking that cannot tell candidates apart (no spread) gives 0 to all, and so has no say.
     Unit: standard deviations. Errors: none; an empty ranking gives 0 to all.
 
@@ -122,22 +127,22 @@ def z_scores(scores: Mapping[Key, float], *, among: Collection[Key]) -> dict[Key
     """
     if not scores:
         return dict.fromkeys(among, 0.0)
-    lowest = min(scores.values())
+    lowest = min(scores.values()) if absent is None else absent
     filled = {key: scores.get(key, lowest) for key in among}
     mean = fmean(filled.values())
-    spread = pstdev(filled.values(), mean)
+    spread = sqrt(fmean((score - mean) ** 2 for score in filled.values()))
     # Scores that differ by rounding alone are no spread.
     if spread <= 1e-9 * max(1.0, abs(mean)):
         return dict.fromkeys(among, 0.0)
     return {key: (score - mean) / spread for key, score in filled.items()}
 
 
-def _placed(hits: Sequence[Hit], *, among: Collection[Key]) -> dict[Key, Placed]:
+def _placed(hits: Sequence[Hit], *, among: Collection[Key], absent: float | None) -> dict[Key, Placed]:
     """Each candidate's place in one ranking; rank 0 for those that it did not return."""
     ordered = sorted(hits, key=lambda hit: (-hit.score, hit.unit, hit.id))
     ranks = {_key(hit): rank for rank, hit in enumerate(ordered, start=1)}
     scores = {_key(hit): hit.score for hit in hits}
-    z = z_scores(scores, among=among)
+    z = z_scores(scores, among=among, absent=absent)
     return {key: Placed(rank=ranks.get(key, 0), score=scores.get(key, 0.0), z=z[key]) for key in among}
 
 

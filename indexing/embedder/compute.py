@@ -36,6 +36,7 @@ def candidates(cores: int, *, bf16: bool) -> list[Compute]:
 
 def fastest(rates: Mapping[Compute, float]) -> Compute:
     """The way to compute, from measured rates (texts a second, any unit): a step up is taken when it is worth it.
+
     `rates` holds at least one.
 
     >>> quiet = {Compute("fp32", 1): 50.0, Compute("fp32", 2): 85.0, Compute("bf16", 1): 160.0, Compute("bf16", 2): 250.0}

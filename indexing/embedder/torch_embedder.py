@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MEASURE_S = 0.8
 MEASURE_TEXTS = [
     f"{n}: the deploy failed because the health check timed out, so we raised the limit. " * 3
-    for n in range(16)
+    for n in range(8)
 ]
 LEAST_COSINE = 0.999
 """Of bf16 to fp32: a model that loses more stays in fp32."""

@@ -17,8 +17,8 @@ class Part(msgspec.Struct, frozen=True):
 
     `content` is JSON text (UTF-8), stored as it is: of `text` a JSON string; of the others an object,
     `reasoning {text}`, `tool-call {toolCallId, toolName, args}`, `tool-result {toolCallId, toolName, result,
-    isError}`; `image` and `file` as they came. A type that we do not know is kept as a `file` part
-    `{type, content}` so that nothing is lost.
+    isError}`, what else a client said behind these; `image` and `file` as they came. A type that we do not know
+    is kept as a `file` part `{type, content}` so that nothing is lost.
     """
 
     type: PartType

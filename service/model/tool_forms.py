@@ -36,7 +36,8 @@ def call(members: Members) -> Members:
     members = _opened(_spread(_opened(members), known={"function", *_names(_CALL)}))
     found, rest = _picked(members, _CALL)
     if "toolName" not in found and (name := _name_within(found.get("args"))):
-        found = {"toolName": name, **found}
+        named = {**found, "toolName": name}
+        found = {member: named[member] for member in _CALL if member in named}
     return _joined(found, rest, main="args")
 
 

@@ -17,15 +17,20 @@ from service.model.message import Part
 from service.model.readable import readable
 
 NAMES = st.sampled_from(
-    "type content text thinking toolName name tool_name args arguments input result output id toolCallId tool_use_id isError "
-    "is_error function signature source".split()
+    [
+        *["type", "content", "text", "thinking", "function", "signature", "source"],
+        *["toolName", "name", "tool_name", "toolCallId", "tool_use_id", "id"],
+        *["args", "arguments", "input", "result", "output", "isError", "is_error"],
+    ]
 )
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text("ab\n{\"", max_size=4) | st.just('{"name": "Bash"}'),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=12,
 )
-TYPES = st.sampled_from("text thinking reasoning tool-call tool_use tool-result tool_result function image file plan".split())
+TYPES = st.sampled_from(
+    ["text", "thinking", "reasoning", "tool-call", "tool_use", "tool-result", "tool_result", "function", "image", "file", "plan"]
+)
 PARTS = st.text() | st.builds(lambda kind, rest: {**rest, "type": kind}, TYPES, st.dictionaries(NAMES, VALUES))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -23,13 +24,9 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=8,
 )
-SESSION_FIELDS = (
-    "externalId sessionId title projectPath projectName model provider source promptTokens completionTokens cost "
-    "durationMs createdAt timestamp kind parentExternalId status attrs"
-).split()
-MESSAGE_FIELDS = (
-    "sessionExternalId externalId textContent model promptTokens completionTokens cost durationMs source createdAt parts attrs"
-).split()
+COMMON = ["externalId", "model", "source", "promptTokens", "cost", "durationMs", "createdAt", "timestamp", "attrs"]
+SESSION_FIELDS = [*COMMON, "sessionId", "title", "projectPath", "provider", "kind", "parentExternalId", "status"]
+MESSAGE_FIELDS = [*COMMON, "sessionExternalId", "textContent", "parts"]
 
 
 def body(**fields: Any) -> bytes:
@@ -235,7 +232,7 @@ BAD_ITEMS = [
     (b'{"externalId":"x","role":"user"}', "x: Missing sessionExternalId"),
     (b'{"sessionExternalId":"s","role":"user"}', "messages[1]: Missing externalId"),
     (b'{"sessionExternalId":"s","externalId":"%b"}' % (b"i" * 5_000), "messages[1]: externalId is longer than 512 characters."),
-    (b'{"externalId":"x","a":[1}}', "x: a is malformed: expected ',' or ']' at byte 23."),
+    (b'{"externalId":"x","a":[1}}', "x: a is malformed: expected ',' or ']' at byte 24."),
     (b"null", "messages[1]: An item must be an object."),
     (b"", "messages[1]: An item must be an object."),
     (
@@ -295,10 +292,8 @@ def test_it_bounds_items_and_parts() -> None:
 @given(st.dictionaries(st.sampled_from(SESSION_FIELDS) | st.text(max_size=3), VALUES))
 def test_it_takes_any_session(fields: dict[str, Any]) -> None:
     """Any JSON is a write or a RequestError."""
-    try:
+    with suppress(RequestError):
         assert isinstance(wire.read_session(json.dumps(fields).encode()), SessionWrite)
-    except RequestError:
-        pass
 
 
 @given(
@@ -316,7 +311,5 @@ def test_it_takes_any_batch(items: list[Any], role: str) -> None:
 @given(st.binary(max_size=40))
 def test_it_takes_any_bytes(inside: bytes) -> None:
     """Bytes between brackets are items, errors, or one RequestError."""
-    try:
+    with suppress(RequestError):
         wire.read_batch(b'{"messages":[' + inside + b"]}")
-    except RequestError:
-        pass

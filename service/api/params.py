@@ -1,0 +1,154 @@
+"""Parameters of a request, read into a struct that says what each takes; the same struct stands in /schema.
+
+Rule: the last of a repeated parameter counts unless it takes several; an empty one and `null` are absent; unknown
+ones are ignored. What does not fit is refused with one sentence that names the parameter and what it takes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
+from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta
+
+from indexing.dates import parse_ms
+from service.errors import RequestError
+
+MOST_PARAMETERS = 1000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+END_MS = 253_402_300_800_000  # 10000-01-01, the first that a datetime cannot hold
+ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
+FIELD = re.compile(r"\$\.(\w+)")
+
+Name = Annotated[str, Meta(max_length=1000)]
+"""A value that is compared: of a project's path, a model, a tag."""
+Names = Annotated[list[Name], Meta(max_length=200)]
+Moment = Annotated[
+    str | int | None,
+    Meta(
+        description="A date: epoch milliseconds, ISO 8601, or YYYY-MM-DD (its first moment in `tz`).",
+        examples=["2026-01-31", "2026-01-31T08:00:00Z", 1769846400000],
+    ),
+]
+Zone = Annotated[str, Meta(description="The time zone of dates that name none, as in the IANA list.", max_length=100)]
+Cursor = Annotated[Annotated[str, Meta(max_length=4000)] | None, Meta(description="`nextCursor` of the page before.")]
+
+P = TypeVar("P")
+
+
+class Nothing(msgspec.Struct):
+    """The parameters of a route that takes none."""
+
+
+def pairs(query_string: bytes) -> list[tuple[str, str]]:
+    """Names and values of a query in their order, as text that Postgres can hold.
+
+    >>> pairs(b"q=a+b&tag=x&tag=%00y")
+    [('q', 'a b'), ('tag', 'x'), ('tag', 'y')]
+    """
+    text = query_string.decode("utf-8", "replace").replace("%00", "").replace("\0", "")
+    try:
+        return parse_qsl(text, errors="replace", max_num_fields=MOST_PARAMETERS)
+    except ValueError as error:
+        raise RequestError(f"The query has more than {MOST_PARAMETERS:,} parameters.") from error
+
+
+def from_query(given: Iterable[tuple[str, str]], type: type[P]) -> P:
+    """The parameters that a query gives. Errors: `RequestError`.
+
+    >>> class Asked(msgspec.Struct):
+    ...     limit: Annotated[int, Meta(ge=0, le=1000)] = 50
+    >>> from_query([("limit", "1e30")], Asked)
+    Traceback (most recent call last):
+    service.errors.RequestError: limit must be a whole number from 0 to 1000.
+    """
+    known, read = properties(type), {}
+    for name, value in given:
+        if name not in known:
+            continue
+        if known[name].get("type") == "array":
+            read.setdefault(name, []).append(value)
+        else:
+            read[name] = value
+    return converted(read, type)
+
+
+def from_json(given: Mapping[str, Any], type: type[P]) -> P:
+    """The same names in a JSON object; where several values are taken, a single one may stand alone."""
+    known, read = properties(type), {}
+    for name, value in given.items():
+        if value is None or name not in known:
+            continue
+        several = known[name].get("type") == "array" and not isinstance(value, list)
+        read[name] = [value] if several else value
+    return converted(read, type)
+
+
+def converted(read: Mapping[str, Any], type: type[P]) -> P:
+    try:
+        return msgspec.convert(read, type, strict=False)
+    except msgspec.ValidationError as error:
+        place = FIELD.search(str(error))
+        name = place[1] if place else ""
+        raise RequestError(f"{name or 'The request'} must be {takes(properties(type).get(name, {}))}.") from error
+
+
+@cache
+def properties(type: type[Any]) -> dict[str, dict[str, Any]]:
+    """The JSON schema of each parameter by its name on the wire."""
+    (schema,), components = msgspec.json.schema_components([type], ref_template="{name}")
+    found: dict[str, dict[str, Any]] = components[schema["$ref"]]["properties"]
+    return found
+
+
+def takes(schema: Mapping[str, Any]) -> str:
+    """What a parameter takes, as the end of a sentence.
+
+    >>> takes({"type": "array", "items": {"enum": ["source", "day"]}})
+    'a list, each of it one of source, day'
+    """
+    if "anyOf" in schema:
+        return takes(schema["anyOf"][0])
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))}"
+    if schema.get("type") == "integer":
+        return f"a whole number from {schema.get('minimum', '-2^63')} to {schema.get('maximum', '2^63')}"
+    if schema.get("type") == "array":
+        most = f" of at most {schema['maxItems']}" if "maxItems" in schema else ""
+        return f"a list{most}, each of it {takes(schema.get('items', {}))}"
+    if schema.get("type") == "string":
+        return f"text of at most {schema['maxLength']:,} characters" if "maxLength" in schema else "text"
+    return {"boolean": "true or false", "object": "an object"}.get(str(schema.get("type")), "as /schema says")
+
+
+def moment(name: str, value: str | int | None, *, tz: str) -> datetime | None:
+    """The moment that a date means. Errors: `RequestError`.
+
+    >>> moment("after", "2026-01-01", tz="Asia/Tokyo")
+    datetime.datetime(2025, 12, 31, 15, 0, tzinfo=datetime.timezone.utc)
+    """
+    if value is None:
+        return None
+    ms = parse_ms(str(value), now_ms=round(datetime.now(UTC).timestamp() * 1000), tz=zone(tz))
+    if ms is None:
+        raise RequestError(f"{name} must be a date: epoch milliseconds, ISO 8601 or YYYY-MM-DD.")
+    if not 0 <= ms < END_MS:
+        raise RequestError(f"{name} must lie between 1970 and 9999.")
+    return EPOCH + timedelta(milliseconds=ms)
+
+
+@cache
+def zone(name: str) -> tzinfo:
+    """Errors: `RequestError` for a zone that this machine does not know."""
+    try:
+        if not ZONE.fullmatch(name):
+            raise ValueError(name)
+        return ZoneInfo(name)
+    except (ValueError, KeyError, OSError) as error:
+        raise RequestError("tz must be a time zone of the IANA list, such as UTC or Europe/Berlin.") from error
