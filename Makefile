@@ -3,16 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench schema lock clean
+.PHONY: help run test test-clients check bench lock schema clean
 
 help: ## print these verbs
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
 
 run: $(VENV)/.run ## install, start everything on http://127.0.0.1:8787, load the sample when empty
 	@$(BIN)/backscroll serve --with-sample
 
 test: $(VENV)/.dev ## install, run all tests against a Postgres that they start themselves
 	$(BIN)/python -m pytest
+
+test-clients: $(VENV)/.dev ## run real client plugins from npm against a service (needs Node)
+	$(BIN)/python -m pytest tests/clients
 
 check: $(VENV)/.dev ## lint, types, import contracts, house tests
 	$(BIN)/ruff check .
@@ -23,6 +26,9 @@ check: $(VENV)/.dev ## lint, types, import contracts, house tests
 
 bench: $(VENV)/.dev ## measure this machine into benchmarks/results.md
 	$(BIN)/python -m benchmarks
+
+lock: $(VENV)/.dev ## write the lock files anew from what is installed
+	$(BIN)/python .ci/lock.py
 
 schema: $(VENV)/.dev ## write migrations/schema.sql anew after a new migration
 	BACKSCROLL_UPDATE_SCHEMA=1 $(BIN)/python -m pytest tests/house/test_schema.py

@@ -32,13 +32,20 @@ class TextReader(Protocol):
     """The read side of a text index. One workspace at a time, always."""
 
     def search(self, workspace_id: int, query: Query, *, limit: int) -> list[Hit]:
-        """BM25, best first: messages, and sessions whose titles match. No positive term: no hits."""
+        """BM25, best first: messages, and sessions whose titles match.
+
+        No positive term: with a filter the newest messages that pass it (scored by their time), without one nothing.
+        """
         ...
 
     def count(
         self, workspace_id: int, query: Query, *, also: Collection[int] = (), unit: Unit = "message", facets: Sequence[Facet] = ()
     ) -> Counts:
         """All that matches, joined with the message ids `also` (that pass the filter), counted exactly in `unit`s."""
+        ...
+
+    def admits(self, workspace_id: int, query: Query, messages: Collection[int]) -> set[int]:
+        """Those of the messages that pass the query's filter, hold every required term and no excluded one."""
         ...
 
     def cursor(self) -> str:
@@ -65,7 +72,11 @@ class TextWriter(Protocol):
     def commit(self, cursor: str) -> None: ...
     def cursor(self) -> str: ...
     def ids(self, unit: Unit) -> Iterator[int]:
-        """Every id held (committed), to compare with the tables."""
+        """Every id held (committed), ascending, to compare with the tables."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the directory, so that another process can write."""
         ...
 
 

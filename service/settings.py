@@ -91,6 +91,15 @@ def from_environment(environ: Mapping[str, str] | None = None, **flags: Any) -> 
         raise SettingError(f"A BACKSCROLL_ setting is not usable: {error}. docs/operations.md lists what each takes.") from error
 
 
+def to_environment(settings: Settings) -> dict[str, str]:
+    """The variables from which another process reads the same settings.
+
+    >>> from_environment(to_environment(Settings(port=9000))).port
+    9000
+    """
+    return {PREFIX + field.upper(): str(getattr(settings, field)) for field in Settings.__struct_fields__}
+
+
 def bracketed(host: str) -> str:
     """An IPv6 address as it stands in a URL."""
     return f"[{host}]" if ":" in host else host

@@ -90,13 +90,12 @@ class SentenceTransformerEmbedder:
         def run(compute: Compute) -> Vectors:
             return self.encode(MEASURE_TEXTS, purpose=self.purpose, compute=compute)
 
-        cores = torch.get_num_threads()
         # Names with an underscore, of the one torch version that pyproject.toml pins; it has no public ones.
         bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
         if bf16:
             cosine = np.sum(run(Compute("fp32", 1)) * run(Compute("bf16", 1)), axis=1)
             bf16 = bool(cosine.min() >= LEAST_COSINE)
-        return fastest(measure(run, candidates(cores, bf16=bf16), budget_s=MEASURE_S))
+        return fastest(measure(run, candidates(os.cpu_count() or 1, bf16=bf16), budget_s=MEASURE_S))
 
 
 @contextmanager

@@ -130,7 +130,7 @@ def make_partition(conn: psycopg.Connection, day: date) -> None:
     with conn.transaction():
         run(conn, "lock table change_log in share row exclusive mode")
         run(conn, f"create table {name} (like change_log including defaults including constraints)")
-        run(conn, f"alter table {name} enable row level security, force row level security")
+        run(conn, f"alter table {name} enable row level security")
         run(
             conn,
             f"with moved as (delete from change_log_rest where at >= '{start}' and at < '{end}' returning *)"

@@ -95,13 +95,18 @@ async def open_database(url: str, *, pool_size: int = 16, name: str = "backscrol
     try:
         await pool.open(wait=True, timeout=30.0)
         async with pool.connection() as conn:
-            cursor = await conn.execute("select system_identifier, restore_count from instance")
-            row = await cursor.fetchone()
+            return Database(pool, epoch=await read_epoch(conn))
     except LOST as error:
         await pool.close()
         raise DatabaseUnavailable(UNAVAILABLE) from error
+
+
+async def read_epoch(conn: Connection) -> str:
+    """Which cluster this is, and after how many restores: transaction ids mean something within one epoch only."""
+    cursor = await conn.execute("select system_identifier, restore_count from instance")
+    row = await cursor.fetchone()
     assert row is not None
-    return Database(pool, epoch=f"{row['system_identifier'] & 0xFFFFFFFFFFFF:x}-{row['restore_count']}")
+    return f"{row['system_identifier'] & 0xFFFFFFFFFFFF:x}-{row['restore_count']}"
 
 
 async def become_app(conn: psycopg.AsyncConnection[Any]) -> None:

@@ -2,6 +2,15 @@
 -- Where a message stands in its session's order: (created_at, id).
 select created_at, id, session_id from messages where workspace_id = %(workspace_id)s and id = %(id)s;
 
+-- name: one
+select m.*, (
+    select count(*) from messages b
+    where b.workspace_id = m.workspace_id and b.session_id = m.session_id
+        and (b.created_at, b.id) < (m.created_at, m.id)
+) as seq
+from messages m
+where m.workspace_id = %(workspace_id)s and m.id = %(id)s;
+
 -- name: find_in_session
 -- A message of a session by its id, its external id, or the id of a transcript record that went into it.
 select m.id from messages m

@@ -1,0 +1,14 @@
+"""What Backscroll costs and finds, measured through the service as a user runs it.
+
+    python -m benchmarks [name ...] [--quick] [--url URL --key KEY [--database-url URL]]
+
+    ingest.py freshness.py search.py retrieval.py startup.py embedding.py    one room each
+    running.py    a service of our own in a fresh home, or one that runs; its client
+    corpus.py     texts to send and questions to ask: real ones where they are, else made up from a seed
+    planting.py   vectors for more texts than this machine can embed in the time of a benchmark
+    measure.py    rounds, percentiles, progress
+    report.py     figures with their baselines and goals; results/*.json and results.md
+
+Rule: a benchmark says what was expected before it measures, and every figure stands beside a baseline of the
+same run. Figures are written as they come, so that what was measured before an interruption stays.
+"""

@@ -1,0 +1,56 @@
+"""`python -m benchmarks`: see the package's docstring."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from importlib import import_module
+
+from benchmarks.measure import say
+from benchmarks.report import Report, write_page
+from benchmarks.running import BenchmarkError, Options
+
+NAMES = ("startup", "embedding", "ingest", "freshness", "search", "retrieval")
+
+
+def main() -> int:
+    """Run the named benchmarks, one after the other; each one's figures are kept also when a later one fails."""
+    names, options = _asked()
+    failed = 0
+    for name in names:
+        room = import_module(f"benchmarks.{name}")
+        report = Report(name, room.TITLE, room.EXPECTED, quick=options.quick)
+        say(f"{room.TITLE}\n  expected: {report.section.expected}")
+        start = time.perf_counter()
+        try:
+            room.run(options, report)
+            report.finish()
+        except BenchmarkError as error:
+            report.note(f"Ended early: {error}")
+            failed = 1
+        finally:
+            page = write_page(NAMES)
+        say(f"  {time.perf_counter() - start:.0f} s\n")
+    say(f"Written: {page}")
+    return failed
+
+
+def _asked() -> tuple[list[str], Options]:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Backscroll into benchmarks/results.md.")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="small amounts: minutes instead of an hour")
+    parser.add_argument("--url", default="", help="a service that runs already; it keeps what is sent to it")
+    parser.add_argument("--key", default="", help="an API key of it")
+    parser.add_argument("--database-url", default="", help="its Postgres, for the baselines")
+    given = parser.parse_args()
+    unknown = sorted({*given.names} - {*NAMES})
+    if unknown:
+        parser.error(f"There is no benchmark {', '.join(unknown)}: choose of {', '.join(NAMES)}.")
+    if given.url and not given.key:
+        parser.error("Give --key with --url: an API key of that service.")
+    return given.names or list(NAMES), Options(given.quick, given.url, given.key, given.database_url)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

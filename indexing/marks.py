@@ -1,0 +1,106 @@
+"""Where a query's terms stand in a text, found with the analysis of the index. Pure.
+
+A word is marked whole when it matches whole; in `handleCallback` a search for `callback` marks the piece. Words of a
+phrase are marked only where they follow each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from indexing.fulltext.analysis import CHUNK, forms, is_unspaced, normal, pieces, stem, stems
+from indexing.model import Term
+
+
+class Mark(NamedTuple):
+    """A match: offsets in code points, end exclusive, and what matched (equal for matches of the same thing)."""
+
+    start: int
+    end: int
+    what: str
+
+
+class Marker:
+    """Finds the wanted and required terms of a query in any text; excluded ones are never marked."""
+
+    def __init__(self, terms: Iterable[Term]) -> None:
+        positive = [term for term in terms if term.occur != "must_not"]
+        words = [term.text for term in positive if term.kind == "word"]
+        split = [(term.kind, tuple(forms(term.text))) for term in positive if term.kind != "word"]
+        self._stems = {found for word in words for found in stems(word)}
+        self._forms = {found[0] for word in words if len(found := forms(word)) == 1}
+        self._forms |= {found[0] for kind, found in split if kind == "phrase" and len(found) == 1}
+        self._prefixes = tuple(found[0] for kind, found in split if kind == "prefix" and len(found) == 1)
+        self._phrases = {found for _, found in split if len(found) > 1}
+
+    def marks(self, text: str) -> list[Mark]:
+        """All matches in a text, in order and without overlaps.
+
+        >>> Marker([Term("redirects"), Term("callback")]).marks("redirect in handleCallback")
+        [Mark(start=0, end=8, what='redirect'), Mark(start=18, end=26, what='callback')]
+        """
+        found = [mark for match in CHUNK.finditer(text) for mark in self._in_chunk(match.group(), match.start())]
+        if self._phrases:
+            found += self._phrases_in(text)
+        return _without_overlaps(sorted(found, key=lambda mark: (mark.start, -mark.end)))
+
+    def _in_chunk(self, chunk: str, at: int) -> Iterator[Mark]:
+        if not chunk.isascii() and any(map(is_unspaced, chunk)):
+            yield from self._in_unspaced(chunk, at)
+            return
+        whole, whole_stem, parts = _analysed(chunk)
+        if whole in self._forms or whole_stem in self._stems or (self._prefixes and whole.startswith(self._prefixes)):
+            yield Mark(at, at + len(chunk), whole_stem)
+            return
+        for start, end, part in parts:
+            if part in self._stems or (self._prefixes and part.startswith(self._prefixes)):
+                yield Mark(at + start, at + end, part)
+
+    def _in_unspaced(self, chunk: str, at: int) -> Iterator[Mark]:
+        """Pairs of letters, as they are indexed; a single letter only when it was asked for alone."""
+        for index, (first, second) in enumerate(pairwise([*chunk, ""])):
+            if second and (pair := normal(first + second)) in self._stems:
+                yield Mark(at + index, at + index + 2, pair)
+            elif (letter := normal(first)) in self._forms:
+                yield Mark(at + index, at + index + 1, letter)
+
+    def _phrases_in(self, text: str) -> Iterator[Mark]:
+        words = list(_forms_in(text))
+        for index, (start, _, word) in enumerate(words):
+            for phrase in self._phrases:
+                if phrase[0] == word and tuple(each for _, _, each in words[index : index + len(phrase)]) == phrase:
+                    yield Mark(start, words[index + len(phrase) - 1][1], " ".join(phrase))
+
+
+def _forms_in(text: str) -> Iterator[tuple[int, int, str]]:
+    """The forms of a text with where they stand."""
+    for match in CHUNK.finditer(text):
+        chunk, at = match.group(), match.start()
+        if not chunk.isascii() and any(map(is_unspaced, chunk)):
+            yield from ((at + index, at + index + 1, normal(letter)) for index, letter in enumerate(chunk))
+        else:
+            yield at, match.end(), _analysed(chunk)[0]
+
+
+@lru_cache(maxsize=50_000)
+def _analysed(chunk: str) -> tuple[str, str, Sequence[tuple[int, int, str]]]:
+    """A chunk's form, its stem as one word, and start, end and stem of its pieces (none for a word of one piece)."""
+    found = forms(chunk)
+    whole = found[0] if found else ""
+    borders = pieces(chunk)
+    parts = [(start, end, stem(chunk[start:end])) for start, end in borders] if len(borders) > 1 else []
+    return whole, stem(whole), parts
+
+
+def _without_overlaps(marks: Sequence[Mark]) -> list[Mark]:
+    """Of marks that overlap, one over all that they cover."""
+    kept: list[Mark] = []
+    for mark in marks:
+        if kept and mark.start < kept[-1].end:
+            kept[-1] = kept[-1]._replace(end=max(kept[-1].end, mark.end))
+        else:
+            kept.append(mark)
+    return kept

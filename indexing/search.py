@@ -1,0 +1,172 @@
+"""A search from query to ranking: words and vectors asked together, fused, judged in company, grouped, counted.
+
+It asks through the ports only and reads no text: what it gives are ids with scores and their reasons, to be read
+again from the tables before they are shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from indexing import fusion
+from indexing.fusion import Fused
+from indexing.model import Counts, Facet, Hit, Query, Unit
+from indexing.ports import Embedder, Neighbours, TextReader, VectorIndex
+
+Mode = Literal["hybrid", "fulltext", "semantic"]
+
+LEAST_DEPTH = 200
+"""How many hits are asked of each index at least."""
+MATCHES_SHOWN = 3
+
+NO_EMBEDDER = "The embedding model is not loaded, so only words were searched."
+NO_VECTORS = "No message that may be found has a vector yet, so only words were searched."
+NO_TEXT = "The query has no words to compare by meaning."
+
+
+class Group(msgspec.Struct, frozen=True):
+    """A session in a ranking: as good as its best message, or as its title."""
+
+    session_id: int
+    score: float
+    matches: list[Fused]
+    """Its best messages, at most `MATCHES_SHOWN`; none where only the title matched."""
+    by_title: bool
+    """Did its title, or a former one, match?"""
+
+
+class Ranking(msgspec.Struct, frozen=True, kw_only=True):
+    """All candidates, best first: up to twice the depth, so that pages can be cut from it."""
+
+    messages: list[Fused]
+    sessions: list[Group]
+    """The same grouped; empty when messages were asked for."""
+    counts: Counts
+    mode_used: Mode
+    fallback_reason: str = ""
+
+
+class _Meaning(NamedTuple):
+    vectors: VectorIndex
+    embedder: Embedder
+
+
+class _Candidates(msgspec.Struct, frozen=True):
+    words: list[Hit]
+    vectors: list[Hit]
+    mode_used: Mode
+    fallback_reason: str
+
+
+async def search(
+    workspace_id: int,
+    query: Query,
+    *,
+    text: TextReader,
+    vectors: VectorIndex | None,
+    embedder: Embedder | None,
+    neighbours: Neighbours,
+    mode: Mode = "hybrid",
+    limit: int = 20,
+    unit: Unit = "session",
+    facets: Sequence[Facet] = (),
+    reason: str = NO_EMBEDDER,
+) -> Ranking:
+    """The ranking of a query. Without an embedder (`reason` says why) or vectors, it is one of words.
+
+    `limit` deepens the candidate lists; it cuts nothing. Errors: those of the adapters.
+    """
+    depth = max(LEAST_DEPTH, limit)
+    meaning = _Meaning(vectors, embedder) if vectors is not None and embedder is not None else None
+    found = await _ask(workspace_id, query, mode, depth, text, meaning, reason)
+    fused = fusion.fuse(found.words, found.vectors, depth=depth)
+    beside, counts = await asyncio.gather(
+        neighbours.of(workspace_id, [each.id for each in fused if each.unit == "message"]),
+        _count(workspace_id, query, found, text, unit, facets),
+    )
+    looked_for = found.vectors or any(term.occur != "must_not" for term in query.terms)
+    # Where nothing was looked for, the newest come first, and no company changes that.
+    ranked = fusion.in_company(fused, beside) if looked_for else fused
+    return Ranking(
+        messages=[each for each in ranked if each.unit == "message"],
+        sessions=grouped(ranked) if unit == "session" else [],
+        counts=counts,
+        mode_used=found.mode_used,
+        fallback_reason=found.fallback_reason,
+    )
+
+
+def grouped(ranked: Sequence[Fused]) -> list[Group]:
+    """The sessions of a ranking, in the order of their best candidates.
+
+    >>> best, worse = (Fused(id=id, session_id=7, unit="message", score=5.0 - id, fused=0.0) for id in (1, 2))
+    >>> [(group.session_id, group.score, [match.id for match in group.matches]) for group in grouped([best, worse])]
+    [(7, 4.0, [1, 2])]
+    """
+    members: dict[int, list[Fused]] = {}
+    for each in ranked:
+        members.setdefault(each.session_id, []).append(each)
+    return [
+        Group(
+            session_id=session_id,
+            score=candidates[0].score,
+            matches=[each for each in candidates if each.unit == "message"][:MATCHES_SHOWN],
+            by_title=any(each.unit == "session" for each in candidates),
+        )
+        for session_id, candidates in members.items()
+    ]
+
+
+async def _ask(workspace_id: int, query: Query, mode: Mode, depth: int, text: TextReader, meaning: _Meaning | None, reason: str) -> _Candidates:
+    """Both rankings, as far as the mode wants them and they can be had."""
+    why_not = "" if mode == "fulltext" else _why_not(query, mode, meaning, reason)
+    if mode == "fulltext" or meaning is None or why_not or not query.text.strip():
+        words = await asyncio.to_thread(_by_words, workspace_id, query, text, depth)
+        return _Candidates(words, [], "fulltext", why_not)
+    words, near = await asyncio.gather(
+        asyncio.to_thread(_by_words, workspace_id, query, text, depth if mode == "hybrid" else 0),
+        _by_meaning(workspace_id, query, meaning, depth),
+    )
+    if not near:
+        words = words or await asyncio.to_thread(_by_words, workspace_id, query, text, depth)
+        return _Candidates(words, [], "fulltext", NO_VECTORS)
+    return _Candidates(words, await _admitted(workspace_id, query, near, text), mode, "")
+
+
+def _why_not(query: Query, mode: Mode, meaning: _Meaning | None, reason: str) -> str:
+    if not query.text.strip():
+        return NO_TEXT if mode == "semantic" else ""
+    return reason if meaning is None else ""
+
+
+def _by_words(workspace_id: int, query: Query, text: TextReader, depth: int) -> list[Hit]:
+    text.refresh()
+    return text.search(workspace_id, query, limit=depth)
+
+
+async def _by_meaning(workspace_id: int, query: Query, meaning: _Meaning, depth: int) -> list[Hit]:
+    vector = (await asyncio.to_thread(meaning.embedder.embed, [query.text]))[0]
+    return await meaning.vectors.search(workspace_id, vector, query.filter, limit=depth)
+
+
+async def _admitted(workspace_id: int, query: Query, near: list[Hit], text: TextReader) -> list[Hit]:
+    """What was found by meaning and holds every required term and no excluded one."""
+    if all(term.occur == "should" for term in query.terms):
+        return near
+    admitted = await asyncio.to_thread(text.admits, workspace_id, query, [hit.id for hit in near])
+    return [hit for hit in near if hit.id in admitted]
+
+
+async def _count(workspace_id: int, query: Query, found: _Candidates, text: TextReader, unit: Unit, facets: Sequence[Facet]) -> Counts:
+    """All messages with the words, and those found by meaning; by meaning alone, only these."""
+    also = [hit.id for hit in found.vectors]
+    if found.mode_used != "semantic":
+        return await asyncio.to_thread(text.count, workspace_id, query, also=also, unit=unit, facets=facets)
+    if not also:
+        return Counts(total=0, facets={facet: {} for facet in facets})
+    bare = msgspec.structs.replace(query, terms=())
+    return await asyncio.to_thread(text.count, workspace_id, bare, also=also, unit=unit, facets=facets)

@@ -1,0 +1,161 @@
+"""The piece of a message that shows why it was found, with the matches in it. Pure.
+
+The window with the most different matches wins, rare ones counting more; without any match, the sentence that
+stands at the passage which was found by meaning, else the beginning. Cut at sentences where they are near, else at
+words; whitespace is made single spaces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from indexing.marks import Mark, Marker
+from indexing.model import Field, Term
+
+SNIPPET_CHARACTERS = 240
+SCAN_CHARACTERS = 50_000
+"""A longer text is looked at only around where the terms stand literally."""
+_AROUND = 1_000
+_PLACES_PER_TERM = 3
+_PASSAGE_BONUS = 0.5
+_KIND_WEIGHT = {"text": 1.0, "reasoning": 0.9, "tool-call": 0.8, "tool-result": 0.8}
+
+_SPACES = re.compile(r"\s+")
+_SENTENCE_START = re.compile(r"(?:(?<=[.!?…])\s+|(?<=[。！？])|\n\s*)(?=\S)")
+_LAST_BORDER = re.compile(r"\s(?=\S*$)")
+_BELONGS = re.compile(r"[\u0300-\u036f\u1ab0-\u1aff\u20d0-\u20ff\ufe00-\ufe0f\u200d\U0001f3fb-\U0001f3ff]")
+
+
+class Snippet(msgspec.Struct, frozen=True):
+    field: int
+    """`Field.ordinal`: where it was taken from."""
+    text: str
+    highlights: list[tuple[int, int]]
+    """Start and end of each match in `text`, in code points, end exclusive."""
+
+
+class _Window(msgspec.Struct, frozen=True):
+    field: Field
+    start: int
+    """Of the first match; where nothing matches, of the text to show."""
+    end: int
+    """Of the last match."""
+    score: float
+
+
+def snippet(
+    fields: Sequence[Field], terms: Sequence[Term], *, passage: tuple[int, int, int] | None = None, limit: int = SNIPPET_CHARACTERS
+) -> Snippet:
+    """The best `limit` characters of a message. `passage`: field ordinal, start and end of what was found by meaning.
+
+    >>> snippet([Field(-1, "text", "First this. Then the redirect loops.")], [Term("redirects")], limit=30)
+    Snippet(field=-1, text='…Then the redirect loops.', highlights=[(10, 18)])
+    """
+    marker = Marker(terms)
+    best = max((window for field in fields for window in _windows(field, terms, marker, passage, limit)), key=lambda each: each.score, default=None)
+    window = best or _beginning(fields, passage)
+    if window is None:
+        return Snippet(field=-1, text="", highlights=[])
+    text = _shown(window, limit)
+    return Snippet(field=window.field.ordinal, text=text, highlights=_joined(text, marker.marks(text)))
+
+
+def _windows(field: Field, terms: Sequence[Term], marker: Marker, passage: tuple[int, int, int] | None, limit: int) -> Iterator[_Window]:
+    """For each match, the window that begins with it."""
+    inside = passage[1:] if passage and passage[0] == field.ordinal else (0, 0)
+    for low, high in _regions(field.text, terms):
+        marks = [mark._replace(start=mark.start + low, end=mark.end + low) for mark in marker.marks(field.text[low:high])]
+        counts = Counter(mark.what for mark in marks)
+        last = 0
+        for first, mark in enumerate(marks):
+            last = max(last, first)
+            while last + 1 < len(marks) and marks[last + 1].end - mark.start <= limit * 4 // 5:
+                last += 1
+            what = {each.what for each in marks[first : last + 1]}
+            score = sum(1 + 1 / counts[each] for each in what) * _KIND_WEIGHT[field.kind]
+            bonus = _PASSAGE_BONUS if inside[0] <= mark.start < inside[1] else 0.0
+            yield _Window(field=field, start=mark.start, end=marks[last].end, score=score + bonus)
+
+
+def _regions(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
+    """The stretches of a text that are worth analysing: all of it, or around literal occurrences when it is long."""
+    if len(text) <= SCAN_CHARACTERS:
+        yield 0, len(text)
+        return
+    lower = text.lower()
+    for term in terms:
+        # An ending that the stemmer would take off is not looked for: `redirects` is found in `redirected`.
+        needle = term.text.lower() if term.kind == "phrase" else term.text.lower()[: max(4, len(term.text) - 3)]
+        at = -1
+        for _ in range(_PLACES_PER_TERM):
+            at = lower.find(needle, at + 1)
+            if at < 0 or not needle:
+                break
+            yield max(at - _AROUND, 0), min(at + _AROUND, len(text))
+
+
+def _beginning(fields: Sequence[Field], passage: tuple[int, int, int] | None) -> _Window | None:
+    """Where nothing matches: the passage that was found by meaning, else the first field that says anything."""
+    for field in fields:
+        if passage and field.ordinal == passage[0] and field.text[passage[1] : passage[2]].strip():
+            return _Window(field=field, start=passage[1], end=passage[1], score=0.0)
+    return next((_Window(field=field, start=0, end=0, score=0.0) for field in fields if field.text.strip()), None)
+
+
+def _shown(window: _Window, limit: int) -> str:
+    """The text around a window, cut at good places and on one line."""
+    text = window.field.text
+    start = _start(text, window.start, reach=max(limit - (window.end - window.start), 0) // 2)
+    end = _end(text, start, limit, beyond=window.end)
+    body = _SPACES.sub(" ", text[start:end]).strip()
+    before, after = text[:start].strip() != "", text[end:].strip() != ""
+    return f"{'…' if before else ''}{body}{'…' if after else ''}"
+
+
+def _start(text: str, at: int, *, reach: int) -> int:
+    """The nearest sentence start within reach before `at`, else a word's start."""
+    low = max(at - reach, 0)
+    before = text[low:at]
+    starts = [match.end() for match in _SENTENCE_START.finditer(text[low : at + 1])]
+    if starts or low == 0:
+        return low + starts[-1] if starts else 0
+    # Not to lose what leads to the match, at most a third of the reach is spent on a cut at a word.
+    space = _SPACES.search(before, 0, max(reach // 3, 1))
+    return low + space.end() if space else _off_marks(text, low)
+
+
+def _end(text: str, start: int, limit: int, *, beyond: int) -> int:
+    """At most `limit` characters after `start`: the last sentence's end in the last third, else a word's end."""
+    end = min(start + limit, len(text))
+    if end == len(text):
+        return end
+    least = max(beyond, start + limit * 2 // 3) - start
+    shown = text[start:end]
+    starts = [match.start() for match in _SENTENCE_START.finditer(text[start : end + 2]) if least <= match.start() <= limit]
+    if starts:
+        return start + starts[-1]
+    border = _LAST_BORDER.search(shown) if not text[end].isspace() else None
+    return start + border.start() if border and border.start() >= min(least, limit - 40) else _off_marks(text, end)
+
+
+def _off_marks(text: str, at: int) -> int:
+    """Not between a letter and its accents, nor inside a joined emoji."""
+    while 0 < at < len(text) and (_BELONGS.match(text, at) or text[at - 1] == "\u200d"):
+        at -= 1
+    return at
+
+
+def _joined(text: str, marks: Sequence[Mark]) -> list[tuple[int, int]]:
+    """Matches with at most a sign between them are one highlight: `foo.bar`, `user_name`, 東京都."""
+    joined: list[tuple[int, int]] = []
+    for mark in marks:
+        between = text[joined[-1][1] : mark.start] if joined else " "
+        if joined and len(between) <= 1 and not between.isspace() and between != "…":
+            joined[-1] = (joined[-1][0], mark.end)
+        else:
+            joined.append((mark.start, mark.end))
+    return joined

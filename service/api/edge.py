@@ -1,0 +1,148 @@
+"""The outermost layer: what every path answers alike, whatever Litestar makes of it.
+
+Rule: OPTIONS is answered here, HEAD is GET without the body, every answer has CORS headers and a request id, and
+every answered request leaves one line in the log and one in the request log: method, route, status, time; no
+query, no text, no key.
+
+Paths: `//` is one `/`; `%2F` within a path is part of its segment. It travels on as NUL, which no id can hold, and
+`routes.py` turns it back.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+import structlog
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from service.api.exchange import Exchange
+from service.api.ledger import Ledger
+from service.api.meters import Meters
+from service.storage.people import RequestLine
+
+SLASHES = re.compile(r"/{2,}")
+ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
+REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
+SLASH_IN_SEGMENT = "\0"
+
+CORS = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+    (b"access-control-allow-headers", b"Authorization, Content-Type, Content-Encoding, If-None-Match, Last-Event-ID, X-After, X-Request-Id"),
+    (b"access-control-expose-headers", b"X-Commit, ETag, Retry-After, X-Request-Id, Content-Disposition, X-Export-Sessions, X-Export-TestCases"),
+]
+PREFLIGHT = [*CORS, (b"access-control-max-age", b"86400")]
+log = structlog.get_logger()
+
+
+class Edge:
+    """Wraps Litestar's app."""
+
+    def __init__(self, app: ASGIApp, *, ledger: Ledger, meters: Meters) -> None:
+        self._app = app
+        self._ledger = ledger
+        self._meters = meters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(
+            request_id=request_id(scope["headers"]), at=datetime.now(UTC), started_s=time.perf_counter(), method=str(scope["method"])
+        )
+        try:
+            if scope["method"] == "OPTIONS":
+                await preflight(exchange, send)
+            else:
+                await self._app(tidied(scope, exchange), receive, answering(exchange, send))
+        finally:
+            self._record(exchange)
+
+    def _record(self, exchange: Exchange) -> None:
+        duration_s = time.perf_counter() - exchange.started_s
+        duration_ms = round(duration_s * 1000, 2)
+        workspace_id = exchange.caller.workspace_id
+        self._meters.observe(exchange, duration_s)
+        log.info(
+            "request",
+            method=exchange.method,
+            route=exchange.route,
+            status=exchange.status,
+            ms=duration_ms,
+            workspace=workspace_id,
+            requestId=exchange.request_id,
+        )
+        if workspace_id and exchange.status and exchange.route.startswith(("/api/", "/sync/", "/search")):
+            self._ledger.note(
+                RequestLine(
+                    workspace_id=workspace_id,
+                    key_id=exchange.caller.key_id,
+                    at=exchange.at,
+                    method=exchange.method,
+                    route=exchange.route,
+                    status=exchange.status,
+                    duration_ms=duration_ms,
+                )
+            )
+
+
+async def preflight(exchange: Exchange, send: Send) -> None:
+    exchange.status = 204
+    headers = [*PREFLIGHT, (b"x-request-id", exchange.request_id.encode())]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def tidied(scope: HTTPScope, exchange: Exchange) -> Scope:
+    """The scope as Litestar should see it."""
+    changed: dict[str, Any] = {
+        **scope,
+        "path": path(scope),
+        "method": "GET" if scope["method"] == "HEAD" else scope["method"],
+        "backscroll": exchange,
+    }
+    return changed  # type: ignore[return-value]  # a scope with one key of ours
+
+
+def path(scope: HTTPScope) -> str:
+    """The path as it is routed.
+
+    >>> path({"path": "/api/sessions/a/b", "raw_path": b"//api/sessions/a%2Fb"})
+    '/api/sessions/a\\x00b'
+    """
+    raw = scope.get("raw_path") or b""
+    if b"%" not in raw:
+        return SLASHES.sub("/", scope["path"])
+    encoded = SLASHES.sub("/", raw.decode("latin-1").partition("?")[0])
+    return unquote(ENCODED_SLASH.sub("%00", encoded), errors="replace")
+
+
+def answering(exchange: Exchange, send: Send) -> Send:
+    """`send`, with our headers on the answer and without a body where HEAD asked."""
+    head = exchange.method == "HEAD"
+
+    async def answer(event: Message) -> None:
+        if event["type"] == "http.response.start":
+            exchange.status = event["status"]
+            headers = [*event["headers"], *CORS, (b"x-request-id", exchange.request_id.encode())]
+            await send({**event, "headers": headers})  # type: ignore[misc]  # the same event with more headers
+        elif event["type"] == "http.response.body" and head:
+            if not event.get("more_body", False):
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        else:
+            await send(event)
+
+    return answer
+
+
+def request_id(headers: Any) -> str:
+    """The caller's own id where it is a plain word, so that logs can be put side by side; else a new one."""
+    for name, value in headers:
+        if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
+            return str(value, "ascii")
+    return secrets.token_hex(8)

@@ -1,0 +1,22 @@
+"""One request and its answer, as the edge sees it; what the routes learn of it, they write here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from service.api.auth import NOBODY
+from service.storage.people import Caller
+
+
+class Exchange(msgspec.Struct, kw_only=True):
+    request_id: str
+    at: datetime
+    started_s: float
+    """On the monotonic clock."""
+    method: str
+    route: str = "-"
+    """The route's template, `/api/sessions/{id}`; `-` where none was found."""
+    caller: Caller = NOBODY
+    status: int = 0

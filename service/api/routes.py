@@ -1,0 +1,200 @@
+"""A route: who may ask, what is asked and answered, and the handler, which gets a `Call` and gives an `Answer`.
+
+Rule: by the time that a handler runs, the key is checked, the body is whole and every parameter is in bounds; by the
+time that its answer is sent, its connection to Postgres is back in the pool. What a route declares here is what
+/schema says of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from litestar import Request
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+
+from service.api import body, limits, params
+from service.api.auth import NOBODY, Keys, Scope
+from service.api.edge import SLASH_IN_SEGMENT
+from service.api.exchange import Exchange
+from service.api.ledger import Ledger
+from service.api.limits import Limits
+from service.api.meters import Meters
+from service.bootstrap import Resources
+from service.model import snapshot
+from service.model.snapshot import Snapshot
+from service.storage.database import Connection
+from service.storage.people import Caller
+
+JSON = "application/json"
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+P = TypeVar("P")
+T = TypeVar("T")
+
+
+class Desk:
+    """What one API process keeps: its resources, the keys that it knows, the limits, the books."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        self.keys = Keys(resources.db)
+        self.limits = Limits()
+        self.ledger = Ledger(resources.db)
+        self.meters = Meters()
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """One admitted request."""
+
+    desk: Desk
+    caller: Caller
+    path: Mapping[str, str]
+    query: Sequence[tuple[str, str]]
+    headers: Mapping[str, str]
+    body: bytes
+    commit: Snapshot | None
+    """What this read must contain."""
+    now: datetime
+    """In whole milliseconds, as times are read back."""
+
+    @property
+    def resources(self) -> Resources:
+        return self.desk.resources
+
+    @property
+    def workspace_id(self) -> int:
+        return self.caller.workspace_id
+
+    def rows(self, *, still: bool = False) -> AbstractAsyncContextManager[Connection]:
+        """A transaction on the caller's workspace; `still`: all its statements see one moment, and only read."""
+        return self.resources.db.workspace(self.workspace_id, repeatable_read=still)
+
+
+class Answer(msgspec.Struct):
+    body: bytes
+    status: int = 200
+    headers: dict[str, str] = {}
+    media_type: str = JSON
+
+
+def answer(value: Any, *, headers: dict[str, str] | None = None) -> Answer:
+    """A value as JSON."""
+    return Answer(msgspec.json.encode(value), headers=headers or {})
+
+
+async def written(call: Call, value: Any) -> Answer:
+    """The answer to a write that is committed: with its token, and followers are woken."""
+    token = await call.resources.db.token()
+    return answer(value, headers={"X-Commit": token})
+
+
+class Route(msgspec.Struct, kw_only=True, frozen=True):
+    """What /schema says, and what is checked before the handler runs."""
+
+    method: Method
+    path: str
+    scope: Scope | None
+    """None: no key is needed."""
+    summary: str
+    description: str
+    asks: type[Any]
+    takes: type[Any] | None
+    """The struct that describes a JSON body."""
+    gives: type[Any] | str
+    """The struct of the answer, or a media type."""
+    example: Any
+    """An answer, as JSON values."""
+    example_body: Any
+    errors: Sequence[int]
+
+    @property
+    def reads(self) -> bool:
+        return self.scope == "read"
+
+    @property
+    def name(self) -> str:
+        return self.summary.title().replace(" ", "").replace("'", "")
+
+
+def route(
+    method: Method,
+    path: str,
+    *,
+    scope: Scope | None,
+    summary: str,
+    description: str,
+    gives: type[Any] | str,
+    example: Any,
+    asks: type[P] = params.Nothing,  # type: ignore[assignment]  # the default of a type variable
+    takes: type[Any] | None = None,
+    example_body: Any = None,
+    errors: Sequence[int] = (),
+) -> Callable[[Callable[[Call, P], Awaitable[Answer]]], HTTPRouteHandler]:
+    """Declare a route. Segments in braces are path parameters: `/api/sessions/{id}`."""
+    spec = Route(
+        method=method, path=path, scope=scope, summary=summary, description=description, asks=asks, takes=takes,
+        gives=gives, example=example, example_body=example_body, errors=errors,
+    )  # fmt: skip
+
+    def decorate(handler: Callable[[Call, P], Awaitable[Answer]]) -> HTTPRouteHandler:
+        async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
+            call = await admitted(request, spec)
+            said = await handler(call, params.from_query(call.query, asks))
+            return ASGIResponse(body=said.body, status_code=said.status, headers=said.headers, media_type=said.media_type)
+
+        declare = HTTPRouteHandler(
+            path.replace("}", ":str}"), http_method=method, status_code=200, name=spec.name, opt={"route": spec}
+        )
+        return declare(handle)
+
+    return decorate
+
+
+async def admitted(request: Request[Any, Any, Any], spec: Route) -> Call:
+    """The call, once the key, the rate, the commit token and the body are found good."""
+    desk: Desk = request.app.state.desk
+    exchange: Exchange = request.scope["backscroll"]  # type: ignore[typeddict-item]  # ours, from edge.py
+    exchange.route = spec.path
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+    now = exchange.at.replace(microsecond=exchange.at.microsecond // 1000 * 1000)
+    caller = NOBODY
+    if spec.scope is not None:
+        caller = exchange.caller = await desk.keys.admit(headers, spec.scope, now=now)
+        desk.ledger.used(caller)
+        limit(desk, request, headers, caller, spec)
+    query = params.pairs(request.scope["query_string"])
+    content = b""
+    if spec.method != "GET":
+        content = await body.read(request.receive, headers, limit_bytes=desk.resources.settings.body_limit_bytes)
+    return Call(
+        desk=desk,
+        caller=caller,
+        path={name: value.replace(SLASH_IN_SEGMENT, "/") for name, value in request.path_params.items()},
+        query=query,
+        headers=headers,
+        body=content,
+        commit=commit(query, headers, desk) if spec.reads else None,
+        now=now,
+    )
+
+
+def limit(desk: Desk, request: Request[Any, Any, Any], headers: Mapping[str, str], caller: Caller, spec: Route) -> None:
+    """Errors: `TooMany`."""
+    if limits.is_loopback(request.scope["client"], headers):
+        return
+    settings = desk.resources.settings
+    sync = spec.path.startswith("/sync/")
+    per_minute = settings.sync_requests_per_minute if sync else settings.requests_per_minute
+    desk.limits.take(caller.key_id, "sync" if sync else "api", per_minute=per_minute, now_s=time.monotonic())
+
+
+def commit(query: Sequence[tuple[str, str]], headers: Mapping[str, str], desk: Desk) -> Snapshot | None:
+    """The write that a read must contain, as `commit=` or `X-After` say it. Errors: `RequestError`."""
+    given = [value for name, value in query if name == "commit"]
+    token = given[-1] if given else headers.get("x-after", "").strip()
+    return snapshot.parse_token(token, epoch=desk.resources.db.epoch) if token else None

@@ -1,0 +1,128 @@
+"""A small client of the HTTP API, as the command line uses it: calls block, answers are the API's JSON as it is.
+
+    with Client.of(from_environment()) as backscroll:
+        backscroll.search("redirect loop")["results"]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from service.errors import RequestError, SettingError, Unauthorized, Unreachable
+from service.settings import Settings
+
+Json = dict[str, Any]
+TIMEOUT_S = 60.0
+PAGE = 500
+
+
+class Client:
+    """One service and one key. Errors of every call: `Unreachable`; `RequestError` with the service's own sentence."""
+
+    def __init__(self, url: str, key: str, *, use_proxy: bool = True) -> None:
+        self.url = url
+        self.commit: str | None = None
+        """The token of the latest write; reads and searches from then on wait until they contain it."""
+        self._http = httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT_S, trust_env=use_proxy
+        )
+
+    @classmethod
+    def of(cls, settings: Settings) -> Client:
+        """The service and key that the settings name. Errors: `SettingError` when there is no key.
+
+        A proxy that the environment names is for other machines, not for the service on this one.
+        """
+        return cls(settings.base_url, settings.api_key or read_key(settings), use_proxy=bool(settings.url))
+
+    def health(self) -> Json:
+        return self._call("GET", "/health")
+
+    def search(
+        self, query: str, *, type: str = "hybrid", group_by: str = "session", limit: int = 20,
+        filter: Mapping[str, Sequence[str]] | None = None,
+    ) -> Json:  # fmt: skip
+        """The answer of POST /api/search. `filter`: values of source, project, model, role, tool, tag by name."""
+        given = {name: list(values) for name, values in (filter or {}).items() if values}
+        return self._call(
+            "POST", "/api/search", json={"q": query, "type": type, "groupBy": group_by, "limit": limit, "filter": given}
+        )
+
+    def sessions(self, *, limit: int = 50, cursor: str | None = None, **filters: str | None) -> Json:
+        """A page of the list, the latest first. `filters`: source, project, model, kind, tag, status, after, before, q."""
+        given = {"limit": limit, "cursor": cursor, **filters}
+        return self._call("GET", "/api/sessions", params={name: value for name, value in given.items() if value is not None})
+
+    def all_sessions(self, **filters: str | None) -> Iterator[Json]:
+        """Every session that passes the filters, page by page."""
+        cursor = None
+        while True:
+            page = self.sessions(limit=PAGE, cursor=cursor, **filters)
+            yield from page["sessions"]
+            if (cursor := page.get("nextCursor")) is None:
+                return
+
+    def session(self, session_id: str) -> Json:
+        """A session with its messages, by id or external id."""
+        return self._call("GET", "/api/sessions/get", params={"id": session_id})
+
+    def sync(self, *, sessions: Sequence[Json] = (), messages: Sequence[Json] = ()) -> Json:
+        """Send a batch; the answer counts what was accepted and names what was not in `errors`."""
+        return self._call("POST", "/sync/batch", json={"sessions": list(sessions), "messages": list(messages)})
+
+    def label(self, session_id: str, **fields: Any) -> Json:
+        """Change a session's title, tags, notes, status and so on."""
+        return self._call("PATCH", f"/api/sessions/{session_id}", json=fields)
+
+    def delete(self, session_id: str) -> Json:
+        return self._call("DELETE", f"/api/sessions/{session_id}")
+
+    def _call(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Json:
+        headers = {"X-After": self.commit} if self.commit and not path.startswith("/sync") else {}
+        try:
+            answer = self._http.request(method, path, params=params, json=json, headers=headers)
+        except httpx.TransportError as error:
+            raise Unreachable(
+                f"Backscroll does not answer at {self.url}: start it with `backscroll serve`, or set BACKSCROLL_URL."
+            ) from error
+        if answer.is_error:
+            raise refusal(answer, url=self.url)
+        self.commit = answer.headers.get("X-Commit", self.commit)
+        body: Json = answer.json()
+        return body
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+
+def read_key(settings: Settings) -> str:
+    """The key in the key file of the home. Errors: `SettingError` when there is none to read."""
+    try:
+        return settings.key_file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise SettingError(
+            f"There is no key in {settings.key_file}: start `backscroll serve` once, which writes it, "
+            "or set BACKSCROLL_HOME or BACKSCROLL_API_KEY."
+        ) from None
+    except OSError as error:
+        raise SettingError(f"The key file {settings.key_file} cannot be read ({error.strerror}); set BACKSCROLL_API_KEY.") from error
+
+
+def refusal(answer: httpx.Response, *, url: str) -> RequestError:
+    """The error that an answer stands for, in the service's words where it has some."""
+    if answer.status_code == 401:
+        return Unauthorized(f"The service at {url} does not accept this key: check BACKSCROLL_API_KEY, BACKSCROLL_HOME and BACKSCROLL_URL.")
+    try:
+        sentence = str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        sentence = f"The service at {url} answered {answer.status_code}; is that Backscroll?"
+    return RequestError(sentence)

@@ -1,0 +1,160 @@
+"""Embeddings: the models that there are, the queue of texts that wait for a vector, and the vectors' storing.
+
+A model is a row: `active` is asked, `filling` is filled beside it, `retired` is on its way out. Each has its own
+partial HNSW index. Vectors go to Postgres as text: next to their computing that costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from indexing.ports import Vectors
+from service.storage import locks
+from service.storage.database import Connection, Database
+from service.storage.queries import load
+
+SQL = load("embeddings")
+LEASE_S = 120.0
+
+
+class Model(msgspec.Struct, frozen=True):
+    id: int
+    name: str
+    dimension: int
+    status: Literal["active", "filling"]
+
+
+async def models(conn: Connection) -> list[Model]:
+    """Those that are filled or asked, the active one first."""
+    return [Model(**row) for row in await (await conn.execute(SQL["models"])).fetchall()]
+
+
+async def active(conn: Connection) -> Model | None:
+    return next((model for model in await models(conn) if model.status == "active"), None)
+
+
+async def ensure_active(db: Database, url: str, *, name: str, dimension: int) -> Model:
+    """The active model; `name` becomes it when there is none. Its HNSW index is there afterwards."""
+    async with db.system() as conn:
+        await conn.execute(SQL["add_active"], {"name": name, "dimension": dimension})
+        model = await active(conn)
+    assert model is not None
+    await build_index(url, model)
+    return model
+
+
+async def add_filling(conn: Connection, *, name: str, dimension: int) -> Model:
+    """A model to fill beside the active one; one of this name that is being filled already goes on. `conn`: system."""
+    for model in await models(conn):
+        if model.status == "filling" and (model.name, model.dimension) == (name, dimension):
+            return model
+    row = await (await conn.execute(SQL["add_filling"], {"name": name, "dimension": dimension})).fetchone()
+    assert row is not None
+    return Model(row["id"], name, dimension, "filling")
+
+
+async def activate(db: Database, model: Model) -> None:
+    """From one moment to the next, questions go to this model; the one before is retired."""
+    async with db.system() as conn:
+        await conn.execute(SQL["retire_active"], {"id": model.id})
+        await conn.execute(SQL["activate"], {"id": model.id})
+
+
+async def delete_retired(url: str) -> None:
+    """Take away retired models with their vectors and indexes. As the owner: it may take longer than a statement of the pool."""
+    async with locks.alone(url, "vector indexes") as conn:
+        for (id,) in await (await conn.execute(SQL["retired"])).fetchall():
+            await conn.execute(f"drop index concurrently if exists {index_name(id)}")
+            await conn.execute(SQL["delete_model"], {"id": id})
+
+
+async def build_index(url: str, model: Model) -> None:
+    """Build the model's HNSW index unless it is there. Writes go on meanwhile.
+
+    Id and dimension are literals: under a generic plan a parameter would not find the partial index.
+    """
+    name = index_name(model.id)
+    async with locks.alone(url, "vector indexes") as conn:
+        state = await (await conn.execute(SQL["index_state"], {"name": name})).fetchone()
+        if state and state[0]:
+            return
+        await conn.execute(f"drop index concurrently if exists {name}")
+        await conn.execute(
+            f"create index concurrently {name} on embeddings"
+            f" using hnsw ((embedding::halfvec({int(model.dimension)})) halfvec_ip_ops) where model_id = {int(model.id)}"
+        )
+
+
+def index_name(model_id: int) -> str:
+    """
+    >>> index_name(1)
+    'embeddings_hnsw_1'
+    """
+    return f"embeddings_hnsw_{int(model_id)}"
+
+
+async def enqueue(conn: Connection, workspace_id: int, message_ids: Sequence[int]) -> None:
+    """Queue the texts of these messages that have no vector yet."""
+    await conn.execute(SQL["enqueue"], {"workspace_id": workspace_id, "message_ids": list(message_ids)})
+
+
+async def next_workspace(conn: Connection, model_id: int) -> int | None:
+    """Whose text is next; None: nothing waits. `conn`: system."""
+    row = await (await conn.execute(SQL["next_workspace"], {"model_id": model_id})).fetchone()
+    return row["workspace_id"] if row else None
+
+
+async def claim(conn: Connection, workspace_id: int, model_id: int, *, limit: int, lease_s: float = LEASE_S) -> list[bytes]:
+    """Up to `limit` texts that are ours until the lease runs out; commit before computing."""
+    params = {"workspace_id": workspace_id, "model_id": model_id, "limit": limit, "lease_s": lease_s}
+    return [row["text_sha256"] for row in await (await conn.execute(SQL["claim"], params)).fetchall()]
+
+
+async def store(conn: Connection, workspace_id: int, model_id: int, texts: Sequence[bytes], vectors: Vectors) -> None:
+    """Keep the vectors (a row a text) and take the texts from the queue."""
+    params = {
+        "workspace_id": workspace_id,
+        "model_id": model_id,
+        "texts": list(texts),
+        "vectors": [as_text(vector) for vector in vectors],
+    }
+    await conn.execute(SQL["store"], params)
+    await conn.execute(SQL["dequeue"], params)
+
+
+def as_text(vector: Vectors) -> str:
+    """As pgvector reads it.
+
+    >>> import numpy as np
+    >>> as_text(np.array([0.5, -1.0], np.float32))
+    '[0.5,-1.0]'
+    """
+    return f"[{','.join(map(repr, vector.tolist()))}]"
+
+
+async def waiting(conn: Connection, workspace_id: int) -> int:
+    """How many texts of a workspace wait for a vector of the active model."""
+    row = await (await conn.execute(SQL["waiting"], {"workspace_id": workspace_id})).fetchone()
+    assert row is not None
+    return int(row["texts"])
+
+
+async def waiting_of_model(conn: Connection, model_id: int) -> int:
+    """How many texts of all workspaces wait for a vector of this model. `conn`: system."""
+    row = await (await conn.execute(SQL["waiting_of_model"], {"model_id": model_id})).fetchone()
+    assert row is not None
+    return int(row["texts"])
+
+
+async def enqueue_missing(conn: Connection, workspace_id: int) -> int:
+    """Queue every text of a workspace that has neither a vector nor a place in the queue; how many."""
+    return (await conn.execute(SQL["enqueue_missing"], {"workspace_id": workspace_id})).rowcount
+
+
+async def sweep(conn: Connection, workspace_id: int) -> None:
+    """Mend what fell between two transactions: queue what is missing, delete what no passage needs."""
+    for statement in ("enqueue_missing", "delete_unreferenced", "dequeue_unreferenced"):
+        await conn.execute(SQL[statement], {"workspace_id": workspace_id})

@@ -1,0 +1,52 @@
+-- name: server
+-- Which Postgres and which pgvector answer.
+select current_setting('server_version') as postgres,
+    (select extversion from pg_extension where extname = 'vector') as vector;
+
+-- name: unprotected_tables
+-- Tables with a workspace_id on which row-level security is not forced, or which no policy guards. Partitions
+-- of the change log have no policy: nobody is granted anything on them.
+select c.relname as name
+from pg_class c
+join pg_attribute a on a.attrelid = c.oid and a.attname = 'workspace_id' and not a.attisdropped
+where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+    and not (
+        c.relrowsecurity and c.relforcerowsecurity
+        and (c.relispartition or exists (select from pg_policy p where p.polrelid = c.oid)))
+order by c.relname;
+
+-- name: last_partition
+-- The last day that has a partition; NULL: none.
+select to_date(max(substring(c.relname from 'change_log_(\d{8})')), 'YYYYMMDD') as day
+from pg_inherits i join pg_class c on c.oid = i.inhrelid
+where i.inhparent = 'change_log'::regclass;
+
+-- name: cursors
+-- The followers of the change log: when each was last heard of, and whether the log still reaches back to it.
+select name, extract(epoch from now() - updated_at)::float8 as silent_s,
+    (select dropped_xid from change_log_floor) >= pg_snapshot_xmin(snapshot) as is_too_old
+from cursors order by name;
+
+-- name: missing_vectors
+-- Texts of a workspace with neither a vector of the active model nor a place in the queue for one.
+select count(distinct p.text_sha256) as texts
+from passages p cross join embedding_models m
+where p.workspace_id = %(workspace_id)s and m.status = 'active'
+    and not exists (
+        select from embeddings e
+        where e.workspace_id = p.workspace_id and e.model_id = m.id and e.text_sha256 = p.text_sha256)
+    and not exists (
+        select from embedding_queue q
+        where q.workspace_id = p.workspace_id and q.model_id = m.id and q.text_sha256 = p.text_sha256);
+
+-- name: orphaned_vectors
+-- Vectors of a workspace whose text stands nowhere any more.
+select count(*) as texts from embeddings e
+where e.workspace_id = %(workspace_id)s
+    and not exists (
+        select from passages p where p.workspace_id = e.workspace_id and p.text_sha256 = e.text_sha256);
+
+-- name: damaged_vector_indexes
+-- HNSW indexes whose build was broken off.
+select c.relname as name from pg_index i join pg_class c on c.oid = i.indexrelid
+where i.indrelid = 'embeddings'::regclass and not i.indisvalid;

@@ -1,0 +1,68 @@
+"""One API or one worker in this process, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import uvloop
+
+from service import logs
+from service.bootstrap import Resources, open_resources
+from service.settings import Settings
+
+FAREWELL_S = 3
+"""Requests that run when the API is asked to stop get this long to finish."""
+
+
+def run_api(settings: Settings, listener: socket.socket) -> None:
+    """Serve on `listener`, which is bound. Errors: `DatabaseUnavailable`."""
+    run(settings, lambda resources: answer(resources, listener))
+
+
+def run_worker(settings: Settings) -> None:
+    """Index and keep house. Errors: `DatabaseUnavailable`."""
+    run(settings, work)
+
+
+async def answer(resources: Resources, listener: socket.socket) -> None:
+    import uvicorn
+
+    from service.app import create_app
+
+    config = uvicorn.Config(
+        create_app(resources), http="httptools", lifespan="on", log_config=None, access_log=False,
+        server_header=False, timeout_graceful_shutdown=FAREWELL_S,
+    )  # fmt: skip
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after it has stopped
+        await uvicorn.Server(config).serve(sockets=[listener])
+
+
+async def work(resources: Resources) -> None:
+    from service.worker import run_worker
+
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await run_worker(resources)
+
+
+def run(settings: Settings, main: Callable[[Resources], Coroutine[Any, Any, None]]) -> None:
+    """Open what `main` needs, and close it when it returns."""
+
+    async def opened() -> None:
+        resources = await open_resources(settings)
+        try:
+            await main(resources)
+        finally:
+            await resources.close()
+
+    logs.configure(settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(opened())

@@ -1,0 +1,347 @@
+"""The database keeps tenants apart: every table, with no help from any WHERE.
+
+Two workspaces are planted with rows in every table; the tables come from the catalog, so that a new one fails
+here until it has a policy and rows in `plant`. All of it on Postgres 16 and 18, with a superuser as the owner
+and with one who may only make roles.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, LiteralString
+
+import msgspec
+import psycopg
+import pytest
+
+from service.errors import MigrationError
+from service.model.message import MessageWrite, Part
+from service.model.session import SessionWrite
+from service.postgres import EmbeddedPostgres
+from service.storage import change_log, messages, people, sessions, sync
+from service.storage.database import Connection, Database, open_database
+from service.storage.migrations import migrate
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+SAME_TEXT = b"t" * 32
+numbers = itertools.count()
+
+TENANT_TABLES = """
+    select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition and (
+        c.relname in ('workspaces', 'users') or exists (
+            select from pg_attribute a where a.attrelid = c.oid and a.attname = 'workspace_id' and not a.attisdropped))
+    order by c.relname
+"""
+SYSTEM_MAY = {
+    "api_keys": "r",  # a key says which workspace it opens
+    "change_log": "r",  # the feed
+    "change_log_floor": "rw",
+    "cursors": "arwd",  # followers
+    "embedding_models": "arwd",
+    "embedding_queue": "r",  # which workspaces have texts that wait
+    "instance": "r",  # the epoch of tokens
+    "members": "r",
+    "request_log": "rd",  # retention
+    "sessions": "r",  # shared ones only, by policy: a page's slug says which
+    "users": "r",
+    "workspaces": "r",
+}
+"""All rights of backscroll_system on tables: a append, r read, w write, d delete. A longer list needs a reason."""
+HANGING = {
+    "sessions", "session_tags", "messages", "parts", "message_records", "raw_lines", "passages", "embeddings",
+    "embedding_queue",
+}  # fmt: skip
+"""What goes with a session."""
+
+
+class House(msgspec.Struct):
+    """A database with two workspaces, a and b, and rows of both in every table."""
+
+    db: Database
+    url: str
+    a: int
+    b: int
+
+    async def as_(self, workspace_id: int, statement: LiteralString, **params: Any) -> list[dict[str, Any]]:
+        async with self.db.workspace(workspace_id) as conn:
+            return await (await conn.execute(statement, params)).fetchall()
+
+    async def filled(self, workspace_id: int) -> set[str]:
+        """The tables in which a workspace has rows."""
+        return {table for table in tables(self.url) if await self.as_(workspace_id, f"select from {table}")}
+
+
+@pytest.fixture(params=["16", "18", "16-owner", "18-owner"])
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh database with our schema; `owner`: made by a role without the rights of a superuser."""
+    major, _, owner = request.param.partition("-")
+    server: EmbeddedPostgres = request.getfixturevalue(f"template_{major}")
+    name = f"tenants_{next(numbers)}"
+    with psycopg.connect(server.url, autocommit=True) as conn:
+        if owner:
+            make_owner(conn)
+            conn.execute(f"create database {name} owner keeper")
+        else:
+            conn.execute(f"create database {name}")
+        try:
+            yield migrated(server.url, name, user="keeper" if owner else "backscroll")
+        finally:
+            conn.execute(f"drop database {name} with (force)")
+
+
+def make_owner(conn: psycopg.Connection) -> None:
+    """A role that may make roles, and may become ours, which this server has already."""
+    conn.execute("drop role if exists keeper")
+    conn.execute("create role keeper login nosuperuser nobypassrls createrole")
+    conn.execute("grant backscroll_app, backscroll_system to keeper with inherit false, set true")
+
+
+def migrated(server_url: str, name: str, *, user: str) -> str:
+    with psycopg.connect(server_url.replace("@/backscroll?", f"@/{name}?"), autocommit=True) as conn:
+        conn.execute("create extension vector")  # the one thing that takes a superuser
+    url = server_url.replace("backscroll@/backscroll?", f"{user}@/{name}?")
+    assert migrate(url)
+    return url
+
+
+@pytest.fixture
+async def house(url: str) -> AsyncIterator[House]:
+    db = await open_database(url, pool_size=2)
+    (a, ann), (b, bob) = [await people.create_workspace(db, name=name, user=name) for name in ("a", "b")]
+    async with db.system() as conn:
+        await conn.execute("insert into embedding_models (name, dimension) values ('m', 2)")
+    await plant(db, a, ann)
+    await plant(db, b, bob)
+    yield House(db, url, a, b)
+    await db.close()
+
+
+async def plant(db: Database, workspace_id: int, user_id: int) -> None:
+    """Rows of one workspace in every table, under the same external ids, tags and texts as any other."""
+    await sync.apply(
+        db,
+        workspace_id=workspace_id,
+        user_id=user_id,
+        now=NOW,
+        sessions=[SessionWrite(external_id="s"), SessionWrite(external_id="gone")],
+        messages=[
+            MessageWrite(
+                session_external_id="s", external_id="m", role="user", text="hello", parts=(Part("text", b'"x"'),)
+            )
+        ],
+    )
+    async with db.workspace(workspace_id) as conn:
+        session = await sessions.find(conn, workspace_id, "s")
+        gone = await sessions.find(conn, workspace_id, "gone")
+        assert session
+        assert gone
+        await sessions.patch(conn, workspace_id, session["id"], sessions.SessionPatch(tags=("t",)))
+        await sessions.delete(conn, workspace_id, [gone["id"]])
+        key_id = await people.create_key(conn, workspace_id, user_id, key=people.new_key())
+        line = people.RequestLine(workspace_id, key_id, NOW, "GET", "/", 200, 1.0)
+        await people.log_requests(conn, workspace_id, [line])
+        (message,) = await messages.page(conn, workspace_id, session["id"], limit=1)
+        await plant_derived(conn, workspace_id, session["id"], message["id"])
+
+
+async def plant_derived(conn: Connection, workspace_id: int, session_id: int, message_id: int) -> None:
+    params = {"workspace": workspace_id, "session": session_id, "message": message_id, "text": SAME_TEXT}
+    for statement in (
+        "insert into message_records values (%(workspace)s, %(session)s, 'r', %(message)s)",
+        "insert into raw_lines values (%(workspace)s, %(session)s, 0, %(text)s, 'zstd')",
+        "insert into passages values (%(workspace)s, %(message)s, -1, 0, 5, %(text)s, 0)",
+        "insert into embeddings select %(workspace)s, id, %(text)s, '[1,0]' from embedding_models",
+        "insert into embedding_queue select %(workspace)s, id, %(text)s, 0, %(message)s from embedding_models",
+    ):
+        await conn.execute(statement, params)
+
+
+def tables(url: str) -> list[str]:
+    with psycopg.connect(url) as conn:
+        return [row[0] for row in conn.execute(TENANT_TABLES).fetchall()]
+
+
+def owner_column(table: str) -> str:
+    return "id" if table == "workspaces" else "workspace_id"
+
+
+def test_it_forces_a_policy_on_every_table(url: str) -> None:
+    """Every tenant's table has row-level security, on for its owner too, and a policy for backscroll_app."""
+    with psycopg.connect(url) as conn:
+        secured = conn.execute(
+            """select c.relname from pg_class c where c.relrowsecurity and c.relforcerowsecurity and exists (
+                select from pg_policy p
+                where p.polrelid = c.oid and p.polroles && array[0, 'backscroll_app'::regrole])"""
+        ).fetchall()
+    assert set(tables(url)) == {row[0] for row in secured}
+
+
+def test_it_lets_nobody_around_the_policies(url: str) -> None:
+    """The roles cannot log in or bypass; partitions are out of their reach; no function or view runs as its owner."""
+    with psycopg.connect(url) as conn:
+        roles = conn.execute(
+            """select rolsuper or rolbypassrls or rolcanlogin or rolcreaterole or rolcreatedb from pg_roles
+            where rolname in ('backscroll_app', 'backscroll_system')"""
+        ).fetchall()
+        reachable = conn.execute(
+            """select c.relname, r from pg_class c, unnest(array['backscroll_app', 'backscroll_system']) r
+            where c.relispartition and c.relkind = 'r' and has_table_privilege(r, c.oid, 'select, insert, update, delete')"""
+        ).fetchall()
+        around = conn.execute(
+            """select relname::text from pg_class where relkind in ('v', 'm') and relnamespace = 'public'::regnamespace
+            union select proname from pg_proc where prosecdef and pronamespace = 'public'::regnamespace"""
+        ).fetchall()
+    assert roles == [(False,), (False,)]
+    assert reachable == around == []
+
+
+def test_it_lets_the_system_read_only_what_it_must(url: str) -> None:
+    """The rights of backscroll_system are a list that is checked, and RLS still stands between."""
+    letters = {"a": "insert", "r": "select", "w": "update", "d": "delete"}
+    with psycopg.connect(url) as conn:
+        found = conn.execute(
+            """select c.relname, string_agg(p.letter, '' order by p.ordinal) from pg_class c,
+                unnest(%s::text[], %s::text[]) with ordinality as p (letter, privilege, ordinal)
+            where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
+                and has_table_privilege('backscroll_system', c.oid, p.privilege) group by 1""",
+            [list(letters), list(letters.values())],
+        ).fetchall()
+    assert dict(found) == SYSTEM_MAY
+
+
+async def test_it_shows_the_system_shared_sessions_only(house: House) -> None:
+    """backscroll_system sees a session when its owner has shared it, and none before."""
+    async with house.db.system() as conn:
+        assert await (await conn.execute("select from sessions")).fetchall() == []
+    await house.as_(house.a, "update sessions set is_public = true, slug = 'x' returning id")
+    async with house.db.system() as conn:
+        assert [row["workspace_id"] for row in await (await conn.execute("select * from sessions")).fetchall()] == [house.a]
+
+
+async def test_it_shows_a_workspace_its_own_rows_only(house: House) -> None:
+    """`select` without any WHERE, from every table: rows of the workspace, and none of the other."""
+    for table in tables(house.url):
+        for mine in (house.a, house.b):
+            rows = await house.as_(mine, f"select * from {table}")
+            assert rows, f"{table} has no rows here: plant some, or this test proves nothing"
+            if table == "users":
+                assert [row["name"] for row in rows] == ["a" if mine == house.a else "b"]
+            else:
+                assert {row[owner_column(table)] for row in rows} == {mine}, table
+
+
+async def test_it_shows_nothing_where_no_workspace_is_set(house: House) -> None:
+    """Outside of a workspace's transaction, and in one of nobody's workspace: no rows."""
+    async with house.db._pool.connection() as conn:
+        for table in tables(house.url):
+            assert await (await conn.execute(f"select from {table}")).fetchall() == [], table
+    for table in tables(house.url):
+        assert await house.as_(0, f"select from {table}") == [], table
+
+
+async def test_it_forgets_the_workspace_with_the_transaction(house: House) -> None:
+    """The connection goes back to the pool without its tenant, also after an error."""
+    async with house.db._pool.connection() as conn:
+        await conn.execute(f"begin; set local backscroll.workspace = '{house.a}'")
+        assert len(await (await conn.execute("select from messages")).fetchall()) == 1
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await conn.execute("select 1 / 0")
+        await conn.execute("rollback")
+        assert await (await conn.execute("select from messages")).fetchall() == []
+        role = await (await conn.execute("select current_user as name")).fetchone()
+        assert role == {"name": "backscroll_app"}
+
+
+async def test_it_refuses_to_write_into_another_workspace(house: House) -> None:
+    """In every table: rows of b are not there to update or delete, and none can be moved or copied there."""
+    for table in set(tables(house.url)) - {"users"}:
+        column = owner_column(table)
+        before = await house.as_(house.b, f"select * from {table}")
+        for statement in (f"update {table} set {column} = {column}", f"delete from {table}"):
+            assert await house.as_(house.a, f"{statement} where {column} = %(b)s returning 1", b=house.b) == [], table
+        for statement in (f"update {table} set {column} = %(b)s", copy_statement(house.url, table)):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await house.as_(house.a, statement, b=house.b)
+        assert await house.as_(house.b, f"select * from {table}") == before
+
+
+def copy_statement(url: str, table: str) -> str:
+    """An insert that copies a row of one's own under the workspace %(b)s."""
+    with psycopg.connect(url) as conn:
+        rows = conn.execute(
+            """select attname from pg_attribute where attrelid = %s::regclass and attnum > 0
+            and not attisdropped and attgenerated = '' order by attnum""",
+            [table],
+        ).fetchall()
+    names = [row[0] for row in rows]
+    values = ["%(b)s::bigint" if name == owner_column(table) else name for name in names]
+    return f"insert into {table} ({', '.join(names)}) overriding system value select {', '.join(values)} from {table} limit 1"
+
+
+async def test_it_lets_nobody_touch_users(house: House) -> None:
+    """A user belongs to no workspace: the app may add one and see its fellows, no more."""
+    for statement in ("update users set name = 'x'", "delete from users"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await house.as_(house.a, f"{statement} returning id")
+
+
+async def test_it_deletes_all_that_hangs_on_a_session(house: House) -> None:
+    """Cascades and triggers do their work under forced row security: nothing of the session stays but its tombstone."""
+    async with house.db.system() as conn:
+        cursor = await change_log.snapshot(conn)
+    async with house.db.workspace(house.a) as conn:
+        session = await sessions.find(conn, house.a, "s")
+        assert session
+        await sessions.delete(conn, house.a, [session["id"]])
+    assert set(tables(house.url)) - await house.filled(house.a) == HANGING
+    async with house.db.system() as conn:
+        _, changes = await change_log.since(conn, cursor)
+    assert {(change.workspace_id, change.tbl, change.op) for change in changes} >= {
+        (house.a, "sessions", "D"),
+        (house.a, "messages", "D"),
+    }
+    assert await house.filled(house.b) == set(tables(house.url))
+
+
+async def test_it_deletes_all_that_hangs_on_a_workspace(house: House) -> None:
+    """A workspace goes with everything in it; only the log of changes still tells of it."""
+    await house.as_(house.a, "delete from workspaces returning id")
+    assert await house.filled(house.a) == {"change_log"}
+    assert await house.filled(house.b) == set(tables(house.url))
+
+
+async def test_it_keeps_the_log_under_its_policies(house: House) -> None:
+    """Partitions are made with the rows that came early, kept for a follower, dropped behind it; tenants stay apart."""
+    now = datetime.now(UTC)
+    async with house.db.system() as conn:
+        before = await change_log.snapshot(conn)
+        await change_log.move_cursor(conn, "follower", "3:3:")
+        _, planted = await change_log.since(conn, "3:3:")
+    made, dropped = change_log.keep_partitions(house.url, now=now, keep_hours=24)
+    assert (len(made), dropped) == (8, [])
+    later = now + timedelta(days=3)
+    assert change_log.keep_partitions(house.url, now=later, keep_hours=24)[1] == made[1:2]
+    async with house.db.system() as conn:
+        assert len((await change_log.since(conn, "3:3:"))[1]) == len(planted)
+        await change_log.move_cursor(conn, "follower", before)
+    assert {row["workspace_id"] for row in await house.as_(house.a, "select * from change_log")} == {house.a}
+    assert change_log.keep_partitions(house.url, now=later, keep_hours=24)[1] == made[:1]
+    async with house.db.system() as conn:
+        assert await change_log.is_too_short(conn, "3:3:")
+
+
+@pytest.mark.parametrize("major", [16, 18])
+def test_it_migrates_a_new_server_without_a_superuser(home: Path, major: int) -> None:
+    """A role that may make roles makes ours; without the extension, the error says what a superuser can do."""
+    with EmbeddedPostgres.start(home, major=major, overrides={"fsync": "off"}) as server:
+        with psycopg.connect(server.url, autocommit=True) as conn:
+            conn.execute("create role keeper login nosuperuser createrole")
+            conn.execute("create database theirs owner keeper")
+        with pytest.raises(MigrationError, match="create extension vector"):
+            migrate(server.url.replace("backscroll@/backscroll?", "keeper@/theirs?"))
+        url = migrated(server.url, "theirs", user="keeper")
+        assert tables(url)
