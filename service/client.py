@@ -1,7 +1,7 @@
 """A small client of the HTTP API, as the command line uses it: calls block, answers are the API's JSON as it is.
 
-    with Client.of(from_environment()) as backscroll:
-        backscroll.search("redirect loop")["results"]
+with Client.of(from_environment()) as backscroll:
+    backscroll.search("redirect loop")["results"]
 """
 
 from __future__ import annotations
@@ -49,13 +49,17 @@ class Client:
         """The answer of POST /api/search. `filter`: values of source, project, model, role, tool, tag by name."""
         given = {name: list(values) for name, values in (filter or {}).items() if values}
         return self._call(
-            "POST", "/api/search", json={"q": query, "type": type, "groupBy": group_by, "limit": limit, "filter": given}
+            "POST",
+            "/api/search",
+            json={"q": query, "type": type, "groupBy": group_by, "limit": limit, "filter": given},
         )
 
     def sessions(self, *, limit: int = 50, cursor: str | None = None, **filters: str | None) -> Json:
         """A page of the list, the latest first. `filters`: source, project, model, kind, tag, status, after, before, q."""
         given = {"limit": limit, "cursor": cursor, **filters}
-        return self._call("GET", "/api/sessions", params={name: value for name, value in given.items() if value is not None})
+        return self._call(
+            "GET", "/api/sessions", params={name: value for name, value in given.items() if value is not None}
+        )
 
     def all_sessions(self, **filters: str | None) -> Iterator[Json]:
         """Every session that passes the filters, page by page."""
@@ -72,7 +76,9 @@ class Client:
 
     def sync(self, *, sessions: Sequence[Json] = (), messages: Sequence[Json] = ()) -> Json:
         """Send a batch; the answer counts what was accepted and names what was not in `errors`."""
-        return self._call("POST", "/sync/batch", json={"sessions": list(sessions), "messages": list(messages)})
+        return self._call(
+            "POST", "/sync/batch", json={"sessions": list(sessions), "messages": list(messages)}
+        )
 
     def label(self, session_id: str, **fields: Any) -> Json:
         """Change a session's title, tags, notes, status and so on."""
@@ -81,7 +87,9 @@ class Client:
     def delete(self, session_id: str) -> Json:
         return self._call("DELETE", f"/api/sessions/{session_id}")
 
-    def _call(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Json:
+    def _call(
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
+    ) -> Json:
         headers = {"X-After": self.commit} if self.commit and not path.startswith("/sync") else {}
         try:
             answer = self._http.request(method, path, params=params, json=json, headers=headers)
@@ -114,13 +122,17 @@ def read_key(settings: Settings) -> str:
             "or set BACKSCROLL_HOME or BACKSCROLL_API_KEY."
         ) from None
     except OSError as error:
-        raise SettingError(f"The key file {settings.key_file} cannot be read ({error.strerror}); set BACKSCROLL_API_KEY.") from error
+        raise SettingError(
+            f"The key file {settings.key_file} cannot be read ({error.strerror}); set BACKSCROLL_API_KEY."
+        ) from error
 
 
 def refusal(answer: httpx.Response, *, url: str) -> RequestError:
     """The error that an answer stands for, in the service's words where it has some."""
     if answer.status_code == 401:
-        return Unauthorized(f"The service at {url} does not accept this key: check BACKSCROLL_API_KEY, BACKSCROLL_HOME and BACKSCROLL_URL.")
+        return Unauthorized(
+            f"The service at {url} does not accept this key: check BACKSCROLL_API_KEY, BACKSCROLL_HOME and BACKSCROLL_URL."
+        )
     try:
         sentence = str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):

@@ -88,7 +88,9 @@ def from_environment(environ: Mapping[str, str] | None = None, **flags: Any) -> 
     try:
         return msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingError(f"A BACKSCROLL_ setting is not usable: {error}. docs/operations.md lists what each takes.") from error
+        raise SettingError(
+            f"A BACKSCROLL_ setting is not usable: {error}. docs/operations.md lists what each takes."
+        ) from error
 
 
 def to_environment(settings: Settings) -> dict[str, str]:

@@ -45,7 +45,9 @@ _TYPES: dict[str, PartType] = {
     "input-image": "image",
     "file": "file",
 }
-_UNSEARCHED = frozenset({"type", "id", "toolCallId", "toolName", "isError", "status", "signature", "cache_control"})
+_UNSEARCHED = frozenset(
+    {"type", "id", "toolCallId", "toolName", "isError", "status", "signature", "cache_control"}
+)
 
 
 def normalise(part: bytes | Raw) -> Part | None:
@@ -100,7 +102,9 @@ def fields(text: str | None, parts: Sequence[Part]) -> list[Field]:
 
 def tool_names(parts: Iterable[Part]) -> tuple[str, ...]:
     """The tools that a message calls or has results of, each once, in their order; long names are cut."""
-    contents = (msgspec.json.decode(part.content) for part in parts if part.type in ("tool-call", "tool-result"))
+    contents = (
+        msgspec.json.decode(part.content) for part in parts if part.type in ("tool-call", "tool-result")
+    )
     return tuple(dict.fromkeys(name for name in map(_tool_name, contents) if name))
 
 
@@ -159,7 +163,9 @@ def _reasoning(members: Members) -> Part | None:
     members = raw_members.without_nulls(members)
     for name in ("text", "thinking", "reasoning", "content"):
         if (said := raw_members.string(members.get(name))) is not None:
-            return Part("reasoning", raw_members.encoded({"text": said, **raw_members.without(members, name, "text")}))
+            return Part(
+                "reasoning", raw_members.encoded({"text": said, **raw_members.without(members, name, "text")})
+            )
     return None
 
 
@@ -193,7 +199,12 @@ def _tool_name(content: Mapping[str, Any]) -> str:
 def _rendered(content: Mapping[str, Any], main: str) -> str:
     """The arguments or the result, then what else was said. Arguments that are JSON in a string read the same."""
     value = content.get(main)
-    if main == "args" and isinstance(value, str) and value.lstrip()[:1] in ("{", "[") and "\\u0000" not in value:
+    if (
+        main == "args"
+        and isinstance(value, str)
+        and value.lstrip()[:1] in ("{", "[")
+        and "\\u0000" not in value
+    ):
         with suppress(ValueError, RecursionError):  # no JSON after all: searched as it is
             value = msgspec.json.decode(value)
     rest = {key: element for key, element in content.items() if key != main and key not in _UNSEARCHED}

@@ -23,7 +23,9 @@ def of(value: bytes | Raw | None) -> Members | None:
 
 def string(value: Raw | None) -> str | None:
     """A string's value; None for anything else."""
-    return msgspec.json.decode(value, type=str) if value is not None and bytes(value).startswith(b'"') else None
+    return (
+        msgspec.json.decode(value, type=str) if value is not None and bytes(value).startswith(b'"') else None
+    )
 
 
 def without(members: Members, *names: str) -> Members:

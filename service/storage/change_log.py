@@ -65,7 +65,9 @@ async def snapshot(conn: Connection) -> str:
 
 async def waiting(conn: Connection, workspace_id: int, cursor: str) -> int:
     """How many messages of a workspace changed since `cursor`."""
-    row = await (await conn.execute(SQL["waiting"], {"workspace_id": workspace_id, "cursor": cursor})).fetchone()
+    row = await (
+        await conn.execute(SQL["waiting"], {"workspace_id": workspace_id, "cursor": cursor})
+    ).fetchone()
     assert row is not None
     return int(row["messages"])
 
@@ -92,7 +94,10 @@ def keep_partitions(url: str, *, now: datetime, keep_hours: int) -> tuple[list[d
     with connect(url) as conn:
         conn.execute("select pg_advisory_lock(%s)", (LOCK,))
         try:
-            present = [datetime.strptime(row[0], "%Y%m%d").date() for row in conn.execute(SQL["partitions"]).fetchall()]
+            present = [
+                datetime.strptime(row[0], "%Y%m%d").date()
+                for row in conn.execute(SQL["partitions"]).fetchall()
+            ]
             wanted = to_make(present, now=now)
             for day in wanted:
                 make_partition(conn, day)
@@ -150,7 +155,8 @@ def drop_partition(conn: psycopg.Connection, day: date) -> bool:
             return False
         if highest is not None:
             conn.execute(
-                "update change_log_floor set dropped_xid = greatest(dropped_xid::text::numeric, %s)::text::xid8", (highest,)
+                "update change_log_floor set dropped_xid = greatest(dropped_xid::text::numeric, %s)::text::xid8",
+                (highest,),
             )
         run(conn, f"drop table {name}")
     return True

@@ -33,7 +33,9 @@ class Database:
         self.epoch = epoch
 
     @asynccontextmanager
-    async def workspace(self, workspace_id: int, *, repeatable_read: bool = False) -> AsyncIterator[Connection]:
+    async def workspace(
+        self, workspace_id: int, *, repeatable_read: bool = False
+    ) -> AsyncIterator[Connection]:
         """A transaction that sees and writes the rows of one workspace. Commits at the end, or rolls back."""
         isolation = " isolation level repeatable read read only" if repeatable_read else ""
         begin = f"begin{isolation}; set local backscroll.workspace = '{int(workspace_id)}'"

@@ -107,13 +107,17 @@ async def next_workspace(conn: Connection, model_id: int) -> int | None:
     return row["workspace_id"] if row else None
 
 
-async def claim(conn: Connection, workspace_id: int, model_id: int, *, limit: int, lease_s: float = LEASE_S) -> list[bytes]:
+async def claim(
+    conn: Connection, workspace_id: int, model_id: int, *, limit: int, lease_s: float = LEASE_S
+) -> list[bytes]:
     """Up to `limit` texts that are ours until the lease runs out; commit before computing."""
     params = {"workspace_id": workspace_id, "model_id": model_id, "limit": limit, "lease_s": lease_s}
     return [row["text_sha256"] for row in await (await conn.execute(SQL["claim"], params)).fetchall()]
 
 
-async def store(conn: Connection, workspace_id: int, model_id: int, texts: Sequence[bytes], vectors: Vectors) -> None:
+async def store(
+    conn: Connection, workspace_id: int, model_id: int, texts: Sequence[bytes], vectors: Vectors
+) -> None:
     """Keep the vectors (a row a text) and take the texts from the queue."""
     params = {
         "workspace_id": workspace_id,

@@ -58,7 +58,9 @@ async def _taken(conn: Owner, name: str) -> bool:
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[Owner]:
     try:
-        async with await psycopg.AsyncConnection.connect(url, autocommit=True, application_name="backscroll-lock") as conn:
+        async with await psycopg.AsyncConnection.connect(
+            url, autocommit=True, application_name="backscroll-lock"
+        ) as conn:
             yield conn
     except psycopg.OperationalError as error:
         if is_loss(error):

@@ -30,7 +30,11 @@ async def page(
     conn: Connection, workspace_id: int, session_id: int, *, limit: int, after: Place | None = None
 ) -> list[dict[str, Any]]:
     """Up to `limit` messages behind a place (None: from the beginning), with their parts."""
-    first = 0 if after is None else await seq_of(conn, workspace_id, session_id, Place(after.created_at, after.id + 1))
+    first = (
+        0
+        if after is None
+        else await seq_of(conn, workspace_id, session_id, Place(after.created_at, after.id + 1))
+    )
     return await slice_of(conn, workspace_id, session_id, first=first, limit=limit)
 
 
@@ -43,7 +47,9 @@ async def around(
     found = await (await conn.execute(SQL["find_in_session"], params)).fetchone()
     if found is None:
         return None
-    place = await (await conn.execute(SQL["place"], {"workspace_id": workspace_id, "id": found["id"]})).fetchone()
+    place = await (
+        await conn.execute(SQL["place"], {"workspace_id": workspace_id, "id": found["id"]})
+    ).fetchone()
     if place is None:
         return None
     seq = await seq_of(conn, workspace_id, session_id, Place(place["created_at"], place["id"]))
@@ -51,7 +57,12 @@ async def around(
 
 
 async def seq_of(conn: Connection, workspace_id: int, session_id: int, place: Place) -> int:
-    params = {"workspace_id": workspace_id, "session_id": session_id, "created_at": place.created_at, "id": place.id}
+    params = {
+        "workspace_id": workspace_id,
+        "session_id": session_id,
+        "created_at": place.created_at,
+        "id": place.id,
+    }
     row = await (await conn.execute(SQL["seq_of"], params)).fetchone()
     assert row is not None
     return int(row["seq"])
@@ -100,7 +111,11 @@ class MessagePatch(msgspec.Struct, frozen=True, kw_only=True):
 
 async def patch(conn: Connection, workspace_id: int, id: int, change: MessagePatch) -> bool:
     """Whether there was such a message."""
-    params = msgspec.structs.asdict(change) | {"workspace_id": workspace_id, "id": id, "clear": sorted(change.clear)}
+    params = msgspec.structs.asdict(change) | {
+        "workspace_id": workspace_id,
+        "id": id,
+        "clear": sorted(change.clear),
+    }
     row = await (await conn.execute(SQL["patch"], params)).fetchone()
     return await touched(conn, workspace_id, row, gone=0)
 
@@ -127,8 +142,12 @@ async def to_index(conn: Connection, workspace_id: int, message_ids: Sequence[in
     return await with_parts(conn, workspace_id, await cursor.fetchall())
 
 
-async def sessions_to_index(conn: Connection, workspace_id: int, session_ids: Sequence[int]) -> list[dict[str, Any]]:
-    cursor = await conn.execute(SQL["sessions_to_index"], {"workspace_id": workspace_id, "ids": list(session_ids)})
+async def sessions_to_index(
+    conn: Connection, workspace_id: int, session_ids: Sequence[int]
+) -> list[dict[str, Any]]:
+    cursor = await conn.execute(
+        SQL["sessions_to_index"], {"workspace_id": workspace_id, "ids": list(session_ids)}
+    )
     return await cursor.fetchall()
 
 

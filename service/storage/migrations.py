@@ -72,9 +72,14 @@ def status(url: str) -> list[Status]:
 def known() -> list[Migration]:
     """The migrations of this program, by number."""
     folder = files("migrations")
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name[:4].isdigit() and entry.name.endswith(".sql"))
+    names = sorted(
+        entry.name for entry in folder.iterdir() if entry.name[:4].isdigit() and entry.name.endswith(".sql")
+    )
     texts = [(name, folder.joinpath(name).read_bytes()) for name in names]
-    return [Migration(name.removesuffix(".sql"), hashlib.sha256(text).hexdigest(), text.decode()) for name, text in texts]
+    return [
+        Migration(name.removesuffix(".sql"), hashlib.sha256(text).hexdigest(), text.decode())
+        for name, text in texts
+    ]
 
 
 def to_apply(known: list[Migration], applied: dict[str, str]) -> list[Migration]:
@@ -111,15 +116,21 @@ def apply(conn: psycopg.Connection, migration: Migration) -> None:
             "once with: create extension vector; and with: alter role <that role> createrole;"
         ) from error
     except psycopg.Error as error:
-        raise MigrationError(f"Migration {migration.name} failed: {error.diag.message_primary or error}") from error
+        raise MigrationError(
+            f"Migration {migration.name} failed: {error.diag.message_primary or error}"
+        ) from error
 
 
 def check_server(conn: psycopg.Connection) -> None:
     if conn.info.server_version < LEAST_POSTGRES:
-        raise MigrationError(f"Backscroll needs Postgres 16 or newer; this server is {conn.info.server_version // 10000}.")
+        raise MigrationError(
+            f"Backscroll needs Postgres 16 or newer; this server is {conn.info.server_version // 10000}."
+        )
     row = conn.execute(SQL["vector_version"]).fetchone()
     if row is None:
-        raise MigrationError("This server has no pgvector: install its package (0.8 or newer), then start again.")
+        raise MigrationError(
+            "This server has no pgvector: install its package (0.8 or newer), then start again."
+        )
     if tuple(int(n) for n in row[0].split(".")[:2]) < LEAST_VECTOR:
         raise MigrationError(f"Backscroll needs pgvector 0.8 or newer; this server offers {row[0]}.")
 

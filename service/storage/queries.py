@@ -31,6 +31,5 @@ def split(text: str) -> dict[str, str]:
     """
     pieces = NAME_LINE.split(text)[1:]
     return {
-        name: body.strip().removesuffix(";")
-        for name, body in zip(pieces[::2], pieces[1::2], strict=True)
+        name: body.strip().removesuffix(";") for name, body in zip(pieces[::2], pieces[1::2], strict=True)
     }

@@ -53,7 +53,9 @@ class Position(msgspec.Struct, frozen=True):
     id: int
 
 
-async def find(conn: Connection, workspace_id: int, ref: str, *, source: str | None = None) -> dict[str, Any] | None:
+async def find(
+    conn: Connection, workspace_id: int, ref: str, *, source: str | None = None
+) -> dict[str, Any] | None:
     """A session by its id (`s12`) or its external id; without a source, the one updated last."""
     id = ids.number(ref, "s")
     if id is not None:
@@ -66,7 +68,9 @@ async def find(conn: Connection, workspace_id: int, ref: str, *, source: str | N
     return await cursor.fetchone()
 
 
-async def by_ids(conn: Connection, workspace_id: int, session_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+async def by_ids(
+    conn: Connection, workspace_id: int, session_ids: Sequence[int]
+) -> dict[int, dict[str, Any]]:
     cursor = await conn.execute(SQL["by_ids"], {"workspace_id": workspace_id, "ids": list(session_ids)})
     return {row["id"]: row for row in await cursor.fetchall()}
 

@@ -6,32 +6,41 @@ writes nothing: no row lock, no change-log row. What a write does not say never 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import psycopg
 
 from service.errors import BackscrollError
-from service.model import parts as part_forms
-from service.model import titles
 from service.model.message import MessageWrite
 from service.model.session import SessionWrite
 from service.storage.database import Connection, Database
 from service.storage.queries import load
 from service.storage.resolve import Existing, Found, Missing, Ref, Target, decide
+from service.storage.sync_rows import (
+    MESSAGE_COLUMNS,
+    PART_COLUMNS,
+    SESSION_COLUMNS,
+    UPDATE_COLUMNS,
+    Key,
+    columns,
+    fold,
+    message_row,
+    session_row,
+    session_update,
+)
 
 SQL = load("sync")
 TRIES = 4
-REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded, psycopg.errors.StatementTooComplex)
+REFUSED = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,
+)
 """What one value in a batch can make a statement raise."""
-
-W = TypeVar("W", SessionWrite, MessageWrite)
-K = TypeVar("K")
-Key = tuple[int, str]
-"""A message's: session id and external id."""
 
 
 class Refused(BackscrollError):
@@ -65,7 +74,11 @@ async def apply(
             async with db.workspace(workspace_id) as conn:
                 batch = Batch(conn, workspace_id=workspace_id, user_id=user_id, now=now)
                 return await batch.apply(sessions, messages)
-        except (psycopg.errors.DeadlockDetected, psycopg.errors.UniqueViolation, psycopg.errors.SerializationFailure):
+        except (
+            psycopg.errors.DeadlockDetected,
+            psycopg.errors.UniqueViolation,
+            psycopg.errors.SerializationFailure,
+        ):
             # Another request made or changed the same rows at this moment: its work is visible the next time.
             if attempt == TRIES - 1:
                 raise
@@ -90,7 +103,8 @@ class Batch:
         placed = [(targets[ref], write) for ref, write in zip(message_refs, messages, strict=True)]
         keys: list[Key | None] = [
             (target.id, write.external_id)
-            if isinstance(target, Found) and (target.source, write.session_external_id, write.external_id) not in gone
+            if isinstance(target, Found)
+            and (target.source, write.session_external_id, write.external_id) not in gone
             else None
             for target, write in placed
         ]
@@ -98,7 +112,9 @@ class Batch:
         written = await self.write(session_writes(session_refs, sessions, targets), folded, targets)
         ids = await self.ids([key for key in folded if key not in written]) | written
         return Applied(
-            session_ids=[target.id if isinstance(target := targets[ref], Found) else None for ref in session_refs],
+            session_ids=[
+                target.id if isinstance(target := targets[ref], Found) else None for ref in session_refs
+            ],
             message_ids=[None if key is None else ids[key] for key in keys],
         )
 
@@ -126,7 +142,9 @@ class Batch:
         rows = await tombstones.fetchall()
         deleted = {(row["source"], row["session_external_id"]) for row in rows if row["kind"] == "session"}
         gone = {
-            (row["source"], row["session_external_id"], row["external_id"]) for row in rows if row["kind"] == "message"
+            (row["source"], row["session_external_id"], row["external_id"])
+            for row in rows
+            if row["kind"] == "message"
         }
         return decide(refs, existing=existing, deleted=deleted), gone
 
@@ -146,7 +164,9 @@ class Batch:
         cursor = await self.conn.execute(SQL["insert_sessions"], self.common | columns(rows, SESSION_COLUMNS))
         made = {(row["external_id"], row["source"]): row["id"] for row in await cursor.fetchall()}
         return {
-            ref: Found(made[target.external_id, target.source], target.source) if isinstance(target, Missing) else target
+            ref: Found(made[target.external_id, target.source], target.source)
+            if isinstance(target, Missing)
+            else target
             for ref, target in targets.items()
         }
 
@@ -160,9 +180,7 @@ class Batch:
         for target in targets.values():
             if isinstance(target, Found) and target.adopts and target.id not in sessions:
                 sessions[target.id] = SessionWrite(external_id="", source=target.source)
-        rows = {
-            place: message_row(place, key, write) for place, (key, write) in enumerate(messages.items())
-        }
+        rows = {place: message_row(place, key, write) for place, (key, write) in enumerate(messages.items())}
         changed = await self.changed(sessions, rows)
         if not changed.sessions and not changed.places:
             return {}
@@ -172,7 +190,9 @@ class Batch:
         stored = await self.upsert(lines, [messages[row["session_id"], row["external_id"]] for row in lines])
         told: dict[int, list[tuple[dict[str, Any], MessageWrite]]] = {}
         for row in stored:
-            told.setdefault(row["session_id"], []).append((row, messages[row["session_id"], row["external_id"]]))
+            told.setdefault(row["session_id"], []).append(
+                (row, messages[row["session_id"], row["external_id"]])
+            )
         updates = [session_update(id, sessions.get(id), told.get(id, []), self.now) for id in touched]
         await self.conn.execute(SQL["update_sessions"], self.common | columns(updates, UPDATE_COLUMNS))
         return {(row["session_id"], row["external_id"]): row["id"] for row in stored}
@@ -183,15 +203,20 @@ class Batch:
             differing = await self.conn.execute(
                 SQL["changed_sessions"], self.common | columns(session_lines, UPDATE_COLUMNS)
             )
-            places = await self.conn.execute(SQL["changed_messages"], self.common | columns(list(rows.values()), MESSAGE_COLUMNS))
+            places = await self.conn.execute(
+                SQL["changed_messages"], self.common | columns(list(rows.values()), MESSAGE_COLUMNS)
+            )
         return Changed(
-            {row["id"] for row in await differing.fetchall()}, sorted(row["place"] for row in await places.fetchall())
+            {row["id"] for row in await differing.fetchall()},
+            sorted(row["place"] for row in await places.fetchall()),
         )
 
     async def upsert(self, lines: list[dict[str, Any]], writes: list[MessageWrite]) -> list[dict[str, Any]]:
         if not lines:
             return []
-        cursor = await self.conn.execute(SQL["upsert_messages"], self.common | columns(lines, MESSAGE_COLUMNS))
+        cursor = await self.conn.execute(
+            SQL["upsert_messages"], self.common | columns(lines, MESSAGE_COLUMNS)
+        )
         stored = await cursor.fetchall()
         by_key = {(row["session_id"], row["external_id"]): row for row in stored}
         parts = [
@@ -216,7 +241,10 @@ class Batch:
     async def ids(self, keys: Sequence[Key]) -> dict[Key, int]:
         if not keys:
             return {}
-        params = self.common | {"session_id": [id for id, _ in keys], "external_id": [text for _, text in keys]}
+        params = self.common | {
+            "session_id": [id for id, _ in keys],
+            "external_id": [text for _, text in keys],
+        }
         cursor = await self.conn.execute(SQL["message_ids"], params)
         return {(row["session_id"], row["external_id"]): row["id"] for row in await cursor.fetchall()}
 
@@ -224,48 +252,6 @@ class Batch:
 class Changed(msgspec.Struct, frozen=True):
     sessions: set[int]
     places: list[int]
-
-
-SESSION_COLUMNS = (
-    "source", "source_provisional", "external_id", "parent_external_id", "kind", "title", "title_rank",
-    "project_name", "project_path", "model", "provider", "prompt_tokens", "completion_tokens",
-    "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms", "status", "attrs", "created_at",
-)  # fmt: skip
-UPDATE_COLUMNS = (
-    *(name for name in SESSION_COLUMNS if name not in ("external_id", "source_provisional")),
-    "id", "message_model", "new_messages", "active_at",
-)  # fmt: skip
-MESSAGE_COLUMNS = (
-    "place", "session_id", "external_id", "role", "text", "model", "source", "prompt_tokens",
-    "completion_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms", "attrs",
-    "parts_sha256", "tools", "has_error", "created_at",
-)  # fmt: skip
-PART_COLUMNS = ("message_id", "ordinal", "type", "content")
-
-
-def columns(rows: Sequence[dict[str, Any]], names: Iterable[str]) -> dict[str, list[Any]]:
-    """Rows turned into one array a column, as `unnest` takes them.
-
-    >>> columns([{"a": 1}, {"a": 2, "b": 3}], ["a", "b"])
-    {'a': [1, 2], 'b': [None, 3]}
-    """
-    return {name: [row.get(name) for row in rows] for name in names}
-
-
-def fold(keyed: Iterable[tuple[K | None, W]]) -> dict[K, W]:
-    """Writes with the same key as one, field by field, the last that says something wins. No key: left out."""
-    folded: dict[K, W] = {}
-    for key, write in keyed:
-        if key is not None:
-            folded[key] = merge(folded[key], write) if key in folded else write
-    return folded
-
-
-def merge(earlier: W, later: W) -> W:
-    said = {name: value for name in later.__struct_fields__ if (value := getattr(later, name)) is not None}
-    if earlier.attrs and later.attrs:
-        said["attrs"] = earlier.attrs | later.attrs
-    return msgspec.structs.replace(earlier, **said)
 
 
 def session_writes(
@@ -276,62 +262,3 @@ def session_writes(
         (target.id if isinstance(target := targets[ref], Found) else None, write)
         for ref, write in zip(refs, sessions, strict=True)
     )
-
-
-def session_row(write: SessionWrite) -> dict[str, Any]:
-    row = msgspec.structs.asdict(write)
-    row["title_rank"] = None if write.title is None else titles.title_rank(write.title)
-    row["attrs"] = None if write.attrs is None else msgspec.json.encode(write.attrs).decode()
-    return row
-
-
-def message_row(place: int, key: Key, write: MessageWrite) -> dict[str, Any]:
-    row = msgspec.structs.asdict(write)
-    parts = row.pop("parts")
-    row |= {"place": place, "session_id": key[0], "attrs": None if write.attrs is None else msgspec.json.encode(write.attrs).decode()}
-    if parts is not None:
-        row |= {
-            "parts_sha256": parts_sha256(parts),
-            "tools": "\x1f".join(part_forms.tool_names(parts)),
-            "has_error": part_forms.has_error(parts),
-        }
-    return row
-
-
-def parts_sha256(parts: Iterable[Any]) -> bytes:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(f"{part.type}:{len(part.content)}:".encode() + part.content)
-    return digest.digest()
-
-
-def session_update(
-    id: int, write: SessionWrite | None, stored: Sequence[tuple[dict[str, Any], MessageWrite]], now: datetime
-) -> dict[str, Any]:
-    """What to merge into a session: the write to it, and what its new or changed messages tell of it."""
-    row = session_row(write) if write else {}
-    times = [message.created_at or now for _, message in stored]
-    if write:
-        times.append(write.created_at or now)
-    begun = [line["created_at"] for line, _ in stored] + ([write.created_at] if write and write.created_at else [])
-    title = row.get("title")
-    if title is None or row["title_rank"] == 0:
-        derived = next((text for _, m in stored if m.role == "user" and (text := titles.first_line_title(spoken(m)))), None)
-        if derived is not None:
-            row |= {"title": derived, "title_rank": 1}
-    return row | {
-        "id": id,
-        "message_model": next((message.model for _, message in stored if message.model), None),
-        "new_messages": sum(line["inserted"] for line, _ in stored),
-        "created_at": min(begun, default=None),
-        "active_at": max(times, default=None),
-    }
-
-
-def spoken(write: MessageWrite) -> str:
-    """The text of a message, from its own text or its text parts."""
-    return write.text or "\n".join(
-        field.text for field in part_forms.fields(None, write.parts or ()) if field.kind == "text"
-    )
-
-

@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests.serving import Served
 
 VERSION = "0.1.15"
@@ -39,11 +38,23 @@ def transcript(path: Path) -> None:
 
 def test_it_takes_a_session_from_the_real_plugin(served: Served, tmp_path: Path) -> None:
     """SessionStart to SessionEnd: prompt, tool call and answer are read back once, in order, and found."""
-    subprocess.run(["npm", "install", "--prefix", str(tmp_path), f"claude-code-sync@{VERSION}"], check=True, capture_output=True)
+    subprocess.run(
+        ["npm", "install", "--prefix", str(tmp_path), f"claude-code-sync@{VERSION}"],
+        check=True,
+        capture_output=True,
+    )
     plugin = tmp_path / "node_modules/.bin/claude-code-sync"
-    environ = os.environ | {"HOME": str(tmp_path), "CLAUDE_SYNC_CONVEX_URL": served.url, "CLAUDE_SYNC_API_KEY": served.key}
+    environ = os.environ | {
+        "HOME": str(tmp_path),
+        "CLAUDE_SYNC_CONVEX_URL": served.url,
+        "CLAUDE_SYNC_API_KEY": served.key,
+    }
     transcript(tmp_path / "transcript.jsonl")
-    common = {"session_id": SESSION, "transcript_path": str(tmp_path / "transcript.jsonl"), "cwd": "/home/dev/shopfront"}
+    common = {
+        "session_id": SESSION,
+        "transcript_path": str(tmp_path / "transcript.jsonl"),
+        "cwd": "/home/dev/shopfront",
+    }
     bash = {"tool_name": "Bash", "tool_use_id": "toolu_1", "tool_input": {"command": "npm test -- auth"}}
     for event, data in [
         ("SessionStart", {"source": "startup"}),
@@ -53,7 +64,11 @@ def test_it_takes_a_session_from_the_real_plugin(served: Served, tmp_path: Path)
         ("SessionEnd", {"reason": "prompt_input_exit"}),
     ]:
         hook = subprocess.run(
-            [plugin, "hook", event], input=json.dumps(common | {"hook_event_name": event} | data), env=environ, text=True, capture_output=True
+            [plugin, "hook", event],
+            input=json.dumps(common | {"hook_event_name": event} | data),
+            env=environ,
+            text=True,
+            capture_output=True,
         )
         assert hook.returncode == 0, hook.stderr
 
@@ -63,8 +78,12 @@ def test_it_takes_a_session_from_the_real_plugin(served: Served, tmp_path: Path)
     said = [message.get("textContent") for message in read["messages"]]
     assert "Why does login loop?" in said
     assert said.count(ANSWER) == 1
-    (call,) = [part for message in read["messages"] for part in message["parts"] if part["type"] == "tool-call"]
+    (call,) = [
+        part for message in read["messages"] for part in message["parts"] if part["type"] == "tool-call"
+    ]
     assert call["content"]["args"] == {"command": "npm test -- auth"}
     commit = api.patch(f"/api/sessions/{SESSION}", json={"notes": "seen"}).headers["X-Commit"]
-    found = api.get("/api/search", params={"q": "SameSite redirect", "type": "fulltext", "commit": commit}).json()
+    found = api.get(
+        "/api/search", params={"q": "SameSite redirect", "type": "fulltext", "commit": commit}
+    ).json()
     assert found["results"][0]["externalId"] == SESSION

@@ -65,12 +65,18 @@ async def bench(any_database_url: str) -> AsyncIterator[Bench]:
 
 
 def message(id: str = "m", text: str | None = "hello", **more: Any) -> MessageWrite:
-    return MessageWrite(**{"session_external_id": "a", "external_id": id, "role": "user", "text": text} | more)
+    return MessageWrite(
+        **{"session_external_id": "a", "external_id": id, "role": "user", "text": text} | more
+    )
 
 
 async def test_it_writes_nothing_when_the_same_batch_comes_again(bench: Bench) -> None:
     """The second time: the same ids, no change-log row, and no row version moved."""
-    writes = [SessionWrite(external_id="a", title="T", prompt_tokens=3), message("1"), message("2", parts=(Part("text", b'"x"'),))]
+    writes = [
+        SessionWrite(external_id="a", title="T", prompt_tokens=3),
+        message("1"),
+        message("2", parts=(Part("text", b'"x"'),)),
+    ]
     first = await bench.put(*writes)
     before, cursor = await bench.session(), await bench.cursor()
     again = await bench.put(*writes, now=NOW + timedelta(hours=1))
@@ -84,7 +90,9 @@ async def test_it_keeps_the_order_of_one_request(bench: Bench) -> None:
     await bench.put(*[message(f"z{9 - n}") for n in range(5)])
     await bench.put(*[message(f"a{9 - n}") for n in range(5)], now=NOW + timedelta(seconds=1))
     rows = await bench.messages()
-    assert [row["external_id"] for row in rows] == [f"z{9 - n}" for n in range(5)] + [f"a{9 - n}" for n in range(5)]
+    assert [row["external_id"] for row in rows] == [f"z{9 - n}" for n in range(5)] + [
+        f"a{9 - n}" for n in range(5)
+    ]
     assert [row["seq"] for row in rows] == list(range(10))
 
 
@@ -101,7 +109,12 @@ async def test_it_never_erases_what_a_write_does_not_say(bench: Bench) -> None:
     await bench.put(message("1", parts=(Part("text", b'"x"'),), prompt_tokens=5, cost_usd=Decimal("0.01")))
     await bench.put(message("1", text=None, duration_ms=9))
     (row,) = await bench.messages()
-    assert (row["text"], row["prompt_tokens"], row["cost_usd"], row["duration_ms"]) == ("hello", 5, Decimal("0.0100000000"), 9)
+    assert (row["text"], row["prompt_tokens"], row["cost_usd"], row["duration_ms"]) == (
+        "hello",
+        5,
+        Decimal("0.0100000000"),
+        9,
+    )
     assert row["parts"] == [Part("text", b'"x"')]
 
 
@@ -171,7 +184,9 @@ async def test_it_leaves_deleted_things_deleted(bench: Bench) -> None:
     assert (await bench.session())["message_count"] == 1
     async with bench.db.workspace(bench.workspace_id) as conn:
         await sessions.delete(conn, bench.workspace_id, [row["session_id"]])
-    assert (await bench.put(SessionWrite(external_id="a"), message("3"))) == sync.Applied(session_ids=[None], message_ids=[None])
+    assert (await bench.put(SessionWrite(external_id="a"), message("3"))) == sync.Applied(
+        session_ids=[None], message_ids=[None]
+    )
 
 
 async def test_it_makes_one_session_for_requests_at_once(bench: Bench) -> None:

@@ -29,7 +29,9 @@ def test_it_adopts_a_provisional_session() -> None:
 
 def test_it_confirms_the_assumed_source() -> None:
     """A write that names the very source that was assumed makes it certain."""
-    assert one(Ref("a", "opencode"), existing(1, "opencode", provisional=True)) == Found(1, "opencode", adopts=True)
+    assert one(Ref("a", "opencode"), existing(1, "opencode", provisional=True)) == Found(
+        1, "opencode", adopts=True
+    )
 
 
 def test_it_never_lets_two_sources_adopt_one_session() -> None:
