@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from http.client import HTTPException
 from importlib import import_module
+
+import psycopg
 
 from benchmarks.measure import say
 from benchmarks.report import Report, write_page
@@ -26,8 +29,8 @@ def main() -> int:
         try:
             room.run(options, report)
             report.finish()
-        except BenchmarkError as error:
-            report.note(f"Ended early: {error}")
+        except (BenchmarkError, HTTPException, OSError, psycopg.Error) as error:
+            report.note(f"Ended early ({type(error).__name__}): {error}")
             failed = 1
         finally:
             page = write_page(NAMES)
@@ -37,7 +40,9 @@ def main() -> int:
 
 
 def _asked() -> tuple[list[str], Options]:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Backscroll into benchmarks/results.md.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure Backscroll into benchmarks/results.md."
+    )
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}; default: all")
     parser.add_argument("--quick", action="store_true", help="small amounts: minutes instead of an hour")
     parser.add_argument("--url", default="", help="a service that runs already; it keeps what is sent to it")

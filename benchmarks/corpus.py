@@ -30,7 +30,9 @@ def origin() -> str:
     """Where the texts come from, for the reader of the figures."""
     if DATA.exists():
         return "Texts are recombined sentences of the retrieval sets and of real transcripts."
-    return f"Texts are made-up words in Zipf's proportions, since {DATA.parent.name}/{DATA.name} is not there."
+    return (
+        f"Texts are made-up words in Zipf's proportions, since {DATA.parent.name}/{DATA.name} is not there."
+    )
 
 
 def texts(count: int, *, seed: int, chars: int | None = None) -> Iterator[str]:
@@ -76,7 +78,13 @@ def batches(messages: list[dict[str, Any]]) -> Iterator[bytes]:
 
 def session(external_id: str) -> dict[str, Any]:
     project = project_of(external_id)
-    return {"externalId": external_id, "title": f"Work on {project}", "source": "claude-code", "projectName": project, "projectPath": f"/home/dev/{project}"}
+    return {
+        "externalId": external_id,
+        "title": f"Work on {project}",
+        "source": "claude-code",
+        "projectName": project,
+        "projectPath": f"/home/dev/{project}",
+    }
 
 
 def project_of(session_external_id: str) -> str:
@@ -117,8 +125,12 @@ def judgements(name: str) -> dict[str, set[str]]:
 def _sentences() -> list[str]:
     if not DATA.exists():
         rng = random.Random(1)
-        return [" ".join(islice(_zipf_words(rng), rng.randrange(6, 25))).capitalize() + "." for _ in range(60_000)]
-    whole = [row["text"] for name in SETS for row in read(name, "corpus.jsonl")] + list(_said_in_transcripts())
+        return [
+            " ".join(islice(_zipf_words(rng), rng.randrange(6, 25))).capitalize() + "." for _ in range(60_000)
+        ]
+    whole = [row["text"] for name in SETS for row in read(name, "corpus.jsonl")] + list(
+        _said_in_transcripts()
+    )
     return [piece.strip() for text in whole for piece in _SENTENCE_END.split(text) if len(piece.strip()) > 2]
 
 
@@ -134,8 +146,18 @@ def _said_in_transcripts() -> Iterator[str]:
             record = msgspec.json.decode(line)
             message = record.get("message") if isinstance(record, Mapping) else None
             content = message.get("content") if isinstance(message, Mapping) else None
-            blocks = [{"text": content}] if isinstance(content, str) else content if isinstance(content, list) else []
-            yield from (block["text"] for block in blocks if isinstance(block, Mapping) and isinstance(block.get("text"), str))
+            blocks = (
+                [{"text": content}]
+                if isinstance(content, str)
+                else content
+                if isinstance(content, list)
+                else []
+            )
+            yield from (
+                block["text"]
+                for block in blocks
+                if isinstance(block, Mapping) and isinstance(block.get("text"), str)
+            )
 
 
 def _zipf_words(rng: random.Random) -> Iterator[str]:
@@ -147,6 +169,12 @@ def _zipf_words(rng: random.Random) -> Iterator[str]:
 @cache
 def _vocabulary() -> tuple[list[str], list[float]]:
     rng = random.Random(2)
-    syllables = [consonant + vowel for consonant in "bcdfghklmnprstvw" for vowel in ("a", "e", "i", "o", "u", "ar", "en", "is")]
-    words = list(dict.fromkeys("".join(rng.choices(syllables, k=rng.randrange(1, 5))) for _ in range(2 * VOCABULARY)))[:VOCABULARY]
+    syllables = [
+        consonant + vowel
+        for consonant in "bcdfghklmnprstvw"
+        for vowel in ("a", "e", "i", "o", "u", "ar", "en", "is")
+    ]
+    words = list(
+        dict.fromkeys("".join(rng.choices(syllables, k=rng.randrange(1, 5))) for _ in range(2 * VOCABULARY))
+    )[:VOCABULARY]
     return words, list(accumulate(1 / rank for rank in range(1, len(words) + 1)))

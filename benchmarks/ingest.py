@@ -36,8 +36,12 @@ on conflict (workspace_id, session_id, external_id) do update set
 
 
 def run(options: Options, report: Report) -> None:
-    report.note(f"Messages of {CHARS} characters, {corpus.BATCH} a batch, 40 a session; bodies are encoded before the clock starts. {corpus.origin()}")
-    report.note("The bare upsert is psycopg's executemany under the service's role, one transaction a batch: the same tables, triggers and row-level security. It shares the machine with the same service.")
+    report.note(
+        f"Messages of {CHARS} characters, {corpus.BATCH} a batch, 40 a session; bodies are encoded before the clock starts. {corpus.origin()}"
+    )
+    report.note(
+        "The bare upsert is psycopg's executemany under the service's role, one transaction a batch: the same tables, triggers and row-level security. It shares the machine with the same service."
+    )
     _measure(options, report, "words only", environ={"BACKSCROLL_EMBEDDING_MODEL": "none"})
     if not options.url:
         _measure(options, report, "while the worker embeds", environ={})
@@ -52,10 +56,14 @@ def _measure(options: Options, report: Report, state: str, *, environ: dict[str,
             bare: list[float] = []
             for turn in range(ROUNDS):
                 seed = 1000 * clients + 10 * turn
-                sent.append(_over_http(service, corpus.messages(count, seed=seed + 2, chars=CHARS), clients=clients))
+                sent.append(
+                    _over_http(service, corpus.messages(count, seed=seed + 2, chars=CHARS), clients=clients)
+                )
                 _let_words_catch_up(service)
                 if service.database_url:
-                    bare.append(_bare(service, corpus.messages(count, seed=seed + 3, chars=CHARS), clients=clients))
+                    bare.append(
+                        _bare(service, corpus.messages(count, seed=seed + 3, chars=CHARS), clients=clients)
+                    )
                     _let_words_catch_up(service)
             report.add(
                 Figure(
@@ -82,7 +90,7 @@ def _over_http(service: Service, messages: list[dict[str, Any]], *, clients: int
             assert not answer["errors"], answer["errors"][:3]
 
     shares = shared_out(list(corpus.batches(messages)), clients)
-    return len(messages) / together(send, shares)
+    return len(messages) / together(send, shares)[0]
 
 
 def _bare(service: Service, messages: list[dict[str, Any]], *, clients: int) -> float:
@@ -94,7 +102,7 @@ def _bare(service: Service, messages: list[dict[str, Any]], *, clients: int) -> 
                 _upsert(conn, batch)
 
     shares = shared_out(list(in_batches(messages, corpus.BATCH)), clients)
-    return len(messages) / together(send, shares)
+    return len(messages) / together(send, shares)[0]
 
 
 def _upsert(conn: psycopg.Connection[tuple[Any, ...]], batch: Sequence[dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 T = TypeVar("T")
+R = TypeVar("R")
 LINE_EVERY_S = 10.0
 """Of progress where it is no terminal that looks."""
 
@@ -28,24 +29,28 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return float(np.percentile(values, percent))
 
 
-def milliseconds(act: Callable[[], object]) -> float:
-    """How long it took, once."""
-    start = time.perf_counter()
-    act()
-    return 1000 * (time.perf_counter() - start)
+def timed(act: Callable[[T], R], asked: Iterable[T]) -> tuple[list[float], list[R]]:
+    """How long each took, one after the other, and what it gave."""
+    took_ms: list[float] = []
+    given: list[R] = []
+    for each in asked:
+        start = time.perf_counter()
+        given.append(act(each))
+        took_ms.append(1000 * (time.perf_counter() - start))
+    return took_ms, given
 
 
 def latencies(act: Callable[[T], object], asked: Iterable[T]) -> list[float]:
     """How long each took, one after the other."""
-    return [milliseconds(lambda each=each: act(each)) for each in asked]  # type: ignore[misc]
+    return timed(act, asked)[0]
 
 
-def together(act: Callable[[Sequence[T]], object], shares: Sequence[Sequence[T]]) -> float:
-    """Seconds until all shares are done, each in a thread of its own. What one raises is raised here."""
+def together(act: Callable[[Sequence[T]], R], shares: Sequence[Sequence[T]]) -> tuple[float, list[R]]:
+    """Seconds until all shares are done, each in a thread of its own; what each gave. What one raises is raised here."""
     start = time.perf_counter()
     with ThreadPoolExecutor(len(shares)) as pool:
-        list(pool.map(act, shares))
-    return time.perf_counter() - start
+        given = list(pool.map(act, shares))
+    return time.perf_counter() - start, given
 
 
 def shared_out(things: Sequence[T], among: int) -> list[Sequence[T]]:
@@ -78,8 +83,15 @@ class Progress:
         rate = done / max(now - self.start, 1e-9)
         left_s = (self.total - done) / rate if rate else 0.0
         bar = "#" * round(20 * done / max(self.total, 1))
-        line = f"{self.what} [{bar:<20}] {done:,}/{self.total:,} {self.unit} {rate:,.0f}/s, {left_s:,.0f} s left"
-        print(f"\r{line:<110}" if self.live else line, end="" if self.live and done < self.total else "\n", file=sys.stderr, flush=True)
+        line = (
+            f"{self.what} [{bar:<20}] {done:,}/{self.total:,} {self.unit} {rate:,.0f}/s, {left_s:,.0f} s left"
+        )
+        print(
+            f"\r{line:<110}" if self.live else line,
+            end="" if self.live and done < self.total else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def say(text: str) -> None:

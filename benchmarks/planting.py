@@ -18,6 +18,7 @@ from benchmarks.measure import Progress, in_batches
 from benchmarks.running import BenchmarkError, Client, Service, tables
 from indexing.embedder import open_query_embedder
 from indexing.ports import Embedder, Vectors
+from service.settings import Settings
 
 SENTENCES = 1_000
 NOISE = 0.6
@@ -49,7 +50,7 @@ def plant(service: Service, client: Client) -> int:
 def query_embedder(service: Service) -> Embedder:
     """What the service's API embeds queries with, here."""
     assert service.home is not None, "a service of our own"
-    embedder = open_query_embedder(service.home / "models")
+    embedder = open_query_embedder(Settings(home=service.home).models_dir)
     if embedder is None:
         raise BenchmarkError("The service has not prepared its query embedder.")
     return embedder
@@ -91,17 +92,24 @@ def _waiting(conn: psycopg.Connection[tuple[Any, ...]]) -> tuple[int, list[bytes
     return (rows[0][0] if rows else 0), [bytes(row[1]) for row in rows]
 
 
-def _put(conn: psycopg.Connection[tuple[Any, ...]], model_id: int, hashes: list[bytes], vectors: Vectors) -> None:
+def _put(
+    conn: psycopg.Connection[tuple[Any, ...]], model_id: int, hashes: list[bytes], vectors: Vectors
+) -> None:
     with conn.transaction():
         conn.execute(
             "insert into embeddings (workspace_id, model_id, text_sha256, embedding) "
             "select current_workspace(), %s, hash, vector::halfvec from unnest(%s::bytea[], %s::text[]) as given (hash, vector) on conflict do nothing",
             [model_id, hashes, [as_text(vector) for vector in vectors]],
         )
-        conn.execute("delete from embedding_queue where workspace_id = current_workspace() and text_sha256 = any(%s)", [hashes])
+        conn.execute(
+            "delete from embedding_queue where workspace_id = current_workspace() and text_sha256 = any(%s)",
+            [hashes],
+        )
 
 
 def _index(owner: psycopg.Connection[tuple[Any, ...]]) -> tuple[str, str] | None:
     """Name and definition of the approximate index."""
-    row = owner.execute("select indexname, indexdef from pg_indexes where tablename = 'embeddings' and indexdef like '%hnsw%'").fetchone()
+    row = owner.execute(
+        "select indexname, indexdef from pg_indexes where tablename = 'embeddings' and indexdef like '%hnsw%'"
+    ).fetchone()
     return (row[0], row[1]) if row else None

@@ -21,7 +21,16 @@ from benchmarks.measure import say
 
 FOLDER = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent / "results.md"
-PACKAGES = ("backscroll", "litestar", "msgspec", "psycopg", "tantivy", "onnxruntime", "sentence-transformers", "torch")
+PACKAGES = (
+    "backscroll",
+    "litestar",
+    "msgspec",
+    "psycopg",
+    "tantivy",
+    "onnxruntime",
+    "sentence-transformers",
+    "torch",
+)
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +57,9 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         if not self.baselines or not median(self.baselines):
             return None
         if len(self.values) == len(self.baselines):
-            return median(value / base for value, base in zip(self.values, self.baselines, strict=True) if base)
+            return median(
+                value / base for value, base in zip(self.values, self.baselines, strict=True) if base
+            )
         return self.value / median(self.baselines)
 
     @property
@@ -182,11 +193,25 @@ def _cpuinfo() -> list[str]:
 
 def _cells(figure: Figure) -> list[str]:
     ratio = "" if figure.ratio is None else f"{_number(figure.ratio)} x"
-    baseline = f"{_spread(figure.baselines)} {figure.unit}: {figure.baseline}" if figure.baselines else figure.baseline
-    sign, unit = ("≤" if figure.better == "lower" else "≥"), ("x" if figure.goal_on == "ratio" else figure.unit)
+    baseline = (
+        f"{_spread(figure.baselines)} {figure.unit}: {figure.baseline}"
+        if figure.baselines
+        else figure.baseline
+    )
+    sign, unit = (
+        ("≤" if figure.better == "lower" else "≥"),
+        ("x" if figure.goal_on == "ratio" else figure.unit),
+    )
     goals = [_number(goal) for goal in (figure.must, figure.target) if goal is not None]
     goal = f"{sign} {' / '.join(goals)} {unit}".strip() if goals else ""
-    return [figure.what, f"{_spread(figure.values)} {figure.unit}".strip(), baseline.strip(), ratio, goal, figure.reached]
+    return [
+        figure.what,
+        f"{_spread(figure.values)} {figure.unit}".strip(),
+        baseline.strip(),
+        ratio,
+        goal,
+        figure.reached,
+    ]
 
 
 def _spread(values: Sequence[float]) -> str:

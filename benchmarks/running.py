@@ -64,7 +64,9 @@ class Client:
 
     def __init__(self, url: str, key: str) -> None:
         address = urlsplit(url)
-        self._connection = http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port or 80, timeout=120)
+        self._connection = http.client.HTTPConnection(
+            address.hostname or "127.0.0.1", address.port or 80, timeout=120
+        )
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self.token = ""
         """The commit token of the last write."""
@@ -81,7 +83,9 @@ class Client:
         answer = self._connection.getresponse()
         content = answer.read()
         if answer.status != 200:
-            raise BenchmarkError(f"{method} {path.partition('?')[0]} answered {answer.status}: {content[:300]!r}")
+            raise BenchmarkError(
+                f"{method} {path.partition('?')[0]} answered {answer.status}: {content[:300]!r}"
+            )
         self.token = answer.headers.get("X-Commit", self.token)
         return msgspec.json.decode(content)
 
@@ -111,7 +115,9 @@ def serving(options: Options, *, environ: Mapping[str, str] | None = None) -> It
 @contextmanager
 def fresh_home() -> Iterator[Path]:
     """A home that does not exist yet, in a directory that the system user of a `serve` as root can enter."""
-    with tempfile.TemporaryDirectory(prefix="backscroll-bench-", dir="/tmp", ignore_cleanup_errors=True) as directory:
+    with tempfile.TemporaryDirectory(
+        prefix="backscroll-bench-", dir="/tmp", ignore_cleanup_errors=True
+    ) as directory:
         Path(directory).chmod(0o755)
         home = Path(directory) / "home"
         yield home
@@ -125,7 +131,16 @@ def start(home: Path, *, environ: Mapping[str, str] | None = None) -> Service:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("BACKSCROLL_")}
     with log.open("ab") as file:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from service.cli import main; main()", "serve", "--home", str(home), "--port", str(port)],
+            [
+                sys.executable,
+                "-c",
+                "from service.cli import main; main()",
+                "serve",
+                "--home",
+                str(home),
+                "--port",
+                str(port),
+            ],
             env={**clean, "BACKSCROLL_HOME": str(home), "BACKSCROLL_LOG_LEVEL": "warning", **(environ or {})},
             stdout=file,
             stderr=file,
@@ -192,9 +207,13 @@ def workspace_id(service: Service) -> int:
     """The workspace that the service's key opens."""
     with psycopg.connect(service.database_url, autocommit=True) as conn:
         conn.execute("set role backscroll_system")
-        row = conn.execute("select workspace_id from api_keys where key_sha256 = %s", [key_sha256(service.key)]).fetchone()
+        row = conn.execute(
+            "select workspace_id from api_keys where key_sha256 = %s", [key_sha256(service.key)]
+        ).fetchone()
     if row is None:
-        raise BenchmarkError("The key is not one of this database: give the --database-url of the service at --url.")
+        raise BenchmarkError(
+            "The key is not one of this database: give the --database-url of the service at --url."
+        )
     return int(row[0])
 
 
@@ -210,7 +229,9 @@ def _wait_until_ready(service: Service, log: Path) -> None:
     while True:
         assert service.process is not None
         if service.process.poll() is not None or time.monotonic() > end:
-            raise BenchmarkError(f"`backscroll serve` did not get ready. Its log ends:\n{log.read_text()[-2000:]}")
+            raise BenchmarkError(
+                f"`backscroll serve` did not get ready. Its log ends:\n{log.read_text()[-2000:]}"
+            )
         try:
             client.get("/health")
             return

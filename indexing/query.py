@@ -153,12 +153,13 @@ def _limit(name: str, value: str, found: _Found, now_ms: int, tz: tzinfo) -> boo
     return True
 
 
-def _take_words(value: str, found: _Found) -> None:
-    prefix = _PREFIX.fullmatch(value)
-    text = value[:-1] if prefix else value
-    if _has_letters(text):
-        found.terms.append(Term(text, "prefix" if prefix else "word"))
-        found.said.append(text)
+def _take_words(written: str, found: _Found) -> None:
+    for word in written.split():
+        prefix = _PREFIX.fullmatch(word)
+        text = word[:-1] if prefix else word
+        if _has_letters(text):
+            found.terms.append(Term(text, "prefix" if prefix else "word"))
+            found.said.append(text)
 
 
 def _filter(found: _Found) -> Filter:

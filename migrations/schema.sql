@@ -96,7 +96,7 @@ ALTER TABLE ONLY workspaces
 
 CREATE POLICY across ON workspaces FOR SELECT TO backscroll_system USING (true);
 
-CREATE POLICY own_workspace ON workspaces TO backscroll_app USING ((id = current_workspace())) WITH CHECK ((id = current_workspace()));
+CREATE POLICY own_workspace ON workspaces USING ((id = current_workspace())) WITH CHECK ((id = current_workspace()));
 
 ALTER TABLE workspaces ENABLE ROW LEVEL SECURITY;
 
@@ -137,7 +137,7 @@ CREATE POLICY across ON members FOR SELECT TO backscroll_system USING (true);
 
 ALTER TABLE members ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY own_workspace ON members TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON members USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE members TO backscroll_app;
 GRANT SELECT ON TABLE members TO backscroll_system;
@@ -183,7 +183,7 @@ CREATE POLICY across ON api_keys FOR SELECT TO backscroll_system USING (true);
 
 ALTER TABLE api_keys ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY own_workspace ON api_keys TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON api_keys USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE api_keys TO backscroll_app;
 GRANT SELECT ON TABLE api_keys TO backscroll_system;
@@ -274,7 +274,7 @@ ALTER TABLE ONLY sessions
 ALTER TABLE ONLY sessions
     ADD CONSTRAINT sessions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;
 
-CREATE POLICY own_workspace ON sessions TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON sessions USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 ALTER TABLE sessions ENABLE ROW LEVEL SECURITY;
 
@@ -307,7 +307,7 @@ CREATE TRIGGER log_insert AFTER INSERT ON session_tags REFERENCING NEW TABLE AS 
 ALTER TABLE ONLY session_tags
     ADD CONSTRAINT session_tags_workspace_id_session_id_fkey FOREIGN KEY (workspace_id, session_id) REFERENCES sessions(workspace_id, id) ON DELETE CASCADE;
 
-CREATE POLICY own_workspace ON session_tags TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON session_tags USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 ALTER TABLE session_tags ENABLE ROW LEVEL SECURITY;
 
@@ -377,7 +377,7 @@ ALTER TABLE ONLY messages
 
 ALTER TABLE messages ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY own_workspace ON messages TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON messages USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE messages TO backscroll_app;
 
@@ -402,7 +402,7 @@ ALTER TABLE ONLY parts
 ALTER TABLE ONLY parts
     ADD CONSTRAINT parts_workspace_id_message_id_fkey FOREIGN KEY (workspace_id, message_id) REFERENCES messages(workspace_id, id) ON DELETE CASCADE;
 
-CREATE POLICY own_workspace ON parts TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON parts USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 ALTER TABLE parts ENABLE ROW LEVEL SECURITY;
 
@@ -431,7 +431,7 @@ ALTER TABLE ONLY message_records
 
 ALTER TABLE message_records ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY own_workspace ON message_records TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON message_records USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE message_records TO backscroll_app;
 
@@ -457,7 +457,7 @@ ALTER TABLE ONLY raw_lines
 ALTER TABLE ONLY raw_lines
     ADD CONSTRAINT raw_lines_workspace_id_session_id_fkey FOREIGN KEY (workspace_id, session_id) REFERENCES sessions(workspace_id, id) ON DELETE CASCADE;
 
-CREATE POLICY own_workspace ON raw_lines TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON raw_lines USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 ALTER TABLE raw_lines ENABLE ROW LEVEL SECURITY;
 
@@ -483,7 +483,7 @@ CREATE INDEX tombstones_by_session ON tombstones USING btree (workspace_id, sess
 ALTER TABLE ONLY tombstones
     ADD CONSTRAINT tombstones_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;
 
-CREATE POLICY own_workspace ON tombstones TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON tombstones USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 ALTER TABLE tombstones ENABLE ROW LEVEL SECURITY;
 
@@ -517,7 +517,7 @@ ALTER TABLE ONLY request_log
 
 CREATE POLICY expired ON request_log TO backscroll_system USING (true);
 
-CREATE POLICY own_workspace ON request_log TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON request_log USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 ALTER TABLE request_log ENABLE ROW LEVEL SECURITY;
 
@@ -552,7 +552,7 @@ CREATE POLICY across ON change_log FOR SELECT TO backscroll_system USING (true);
 
 ALTER TABLE change_log ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY own_workspace ON change_log TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON change_log USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE change_log TO backscroll_app;
 GRANT SELECT ON TABLE change_log TO backscroll_system;
@@ -575,6 +575,8 @@ CREATE TABLE change_log_rest (
 );
 
 CREATE INDEX change_log_rest_xid_idx ON change_log_rest USING btree (xid);
+
+ALTER TABLE change_log_rest ENABLE ROW LEVEL SECURITY;
 
 
 -- cursors
@@ -659,7 +661,7 @@ CREATE TRIGGER drop_texts AFTER DELETE ON passages REFERENCING OLD TABLE AS old_
 ALTER TABLE ONLY passages
     ADD CONSTRAINT passages_workspace_id_message_id_fkey FOREIGN KEY (workspace_id, message_id) REFERENCES messages(workspace_id, id) ON DELETE CASCADE;
 
-CREATE POLICY own_workspace ON passages TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON passages USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 ALTER TABLE passages ENABLE ROW LEVEL SECURITY;
 
@@ -689,7 +691,7 @@ ALTER TABLE ONLY embeddings
 
 ALTER TABLE embeddings ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY own_workspace ON embeddings TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON embeddings USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE embeddings TO backscroll_app;
 
@@ -723,7 +725,7 @@ CREATE POLICY across ON embedding_queue FOR SELECT TO backscroll_system USING (t
 
 ALTER TABLE embedding_queue ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY own_workspace ON embedding_queue TO backscroll_app USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+CREATE POLICY own_workspace ON embedding_queue USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE embedding_queue TO backscroll_app;
 GRANT SELECT ON TABLE embedding_queue TO backscroll_system;

@@ -1,17 +1,26 @@
 """Everything a process needs, opened once: the one place where adapters are chosen.
 
 `open_resources` is called by the API, the worker and the command line's upkeep; what they get is closed by
-`Resources.close`. The URL comes from the setting, or from the embedded Postgres that `serve` runs.
+`Resources.close`. The URL comes from the setting, or from the embedded Postgres that `serve` runs. What the worker
+makes (text index, exported model) is opened when it is first asked for, and again as long as it is not there.
 """
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
-from service.errors import DatabaseUnavailable
+from indexing.embedder import ModelUnavailable, model_name, open_query_embedder
+from indexing.fulltext import IndexDamaged, TantivyReader, open_reader
+from indexing.ports import Embedder
+from service.errors import DatabaseUnavailable, NotYet
+from service.live.feed import Bell
 from service.postgres import running_url
 from service.settings import Settings
 from service.storage.database import Database, open_database
+from service.storage.neighbours import PostgresNeighbours
+from service.storage.vectors import PostgresVectors
 
 
 class Resources(msgspec.Struct, kw_only=True):
@@ -21,15 +30,60 @@ class Resources(msgspec.Struct, kw_only=True):
     url: str
     """Of the database, with the owner's role: for migrations, partitions and index builds only."""
     db: Database
+    bell: Bell
+    """To ring after a commit."""
+    vectors: PostgresVectors
+    neighbours: PostgresNeighbours
+    _text: TantivyReader | None = None
+    _embedder: Embedder | None = None
+    _opening: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
+
+    @property
+    def text(self) -> TantivyReader:
+        """The text index of this machine. Errors: `NotYet` while the worker builds a damaged one anew."""
+        if self._text is None:
+            try:
+                self._text = open_reader(self.settings.text_index_dir)
+            except IndexDamaged as error:
+                raise NotYet("The text index is damaged and is being built anew: try again in a minute.") from error
+        return self._text
+
+    async def query_embedder(self) -> Embedder | None:
+        """What embeds queries for the model whose vectors are asked; None as long as the worker has not prepared it."""
+        model = await self.vectors.model()
+        if model is None or self.settings.embedding_model == "none":
+            return None
+        if self._embedder is None or self._embedder.name != model.name:
+            async with self._opening:
+                self._embedder = await asyncio.to_thread(self._open_embedder, model.name)
+        return self._embedder
+
+    def _open_embedder(self, name: str) -> Embedder | None:
+        """By the setting where that is the model's (it may be a path), else by the name."""
+        try:
+            configured = self.settings.embedding_model
+            setting = configured if model_name(configured) == name else name
+            return open_query_embedder(self.settings.models_dir, setting)
+        except ModelUnavailable:
+            return None
 
     async def close(self) -> None:
+        await self.bell.close()
         await self.db.close()
 
 
 async def open_resources(settings: Settings) -> Resources:
     """Errors: `DatabaseUnavailable` when there is no database to talk to."""
     url = database_url(settings)
-    return Resources(settings=settings, url=url, db=await open_database(url, pool_size=settings.pool_size))
+    db = await open_database(url, pool_size=settings.pool_size)
+    return Resources(
+        settings=settings,
+        url=url,
+        db=db,
+        bell=Bell(url),
+        vectors=PostgresVectors(db, exact_scan_rows=settings.exact_scan_rows),
+        neighbours=PostgresNeighbours(db),
+    )
 
 
 def database_url(settings: Settings) -> str:

@@ -74,6 +74,11 @@ class Client:
         """A session with its messages, by id or external id."""
         return self._call("GET", "/api/sessions/get", params={"id": session_id})
 
+    def external_ids(self) -> list[str]:
+        """Of every session that was ever sent, deleted ones too."""
+        ids: list[str] = self._call("GET", "/sync/sessions/list")["sessionIds"]
+        return ids
+
     def sync(self, *, sessions: Sequence[Json] = (), messages: Sequence[Json] = ()) -> Json:
         """Send a batch; the answer counts what was accepted and names what was not in `errors`."""
         return self._call(

@@ -91,6 +91,7 @@ class TooMany(RequestError):
 class NotYet(BackscrollError):
     status = 503
 
-    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+    def __init__(self, message: str, *, retry_after_s: float = 1.0, missing: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.missing = missing

@@ -13,8 +13,16 @@
 BM25 statistics are those of the whole index; a query sees documents of its own workspace only.
 """
 
+from typing import TYPE_CHECKING
+
 from indexing.fulltext.generations import IndexDamaged, swap
 from indexing.fulltext.reader import TantivyReader, open_reader
 from indexing.fulltext.writer import TantivyWriter, new_generation, open_writer
+from indexing.ports import TextReader, TextWriter
+
+if TYPE_CHECKING:
+    # mypy: the adapters fit their ports.
+    reads: type[TextReader] = TantivyReader
+    writes: type[TextWriter] = TantivyWriter
 
 __all__ = ["IndexDamaged", "TantivyReader", "TantivyWriter", "new_generation", "open_reader", "open_writer", "swap"]

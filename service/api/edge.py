@@ -14,7 +14,7 @@ import re
 import secrets
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import structlog
@@ -49,11 +49,17 @@ class Edge:
         self._meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if str(scope["type"]) == "http":
+            await self._answer(cast(HTTPScope, scope), receive, send)
+        else:
             await self._app(scope, receive, send)
-            return
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         exchange = Exchange(
-            request_id=request_id(scope["headers"]), at=datetime.now(UTC), started_s=time.perf_counter(), method=str(scope["method"])
+            request_id=request_id(scope["headers"]),
+            at=datetime.now(UTC),
+            started_s=time.perf_counter(),
+            method=str(scope["method"]),
         )
         try:
             if scope["method"] == "OPTIONS":
@@ -130,7 +136,7 @@ def answering(exchange: Exchange, send: Send) -> Send:
         if event["type"] == "http.response.start":
             exchange.status = event["status"]
             headers = [*event["headers"], *CORS, (b"x-request-id", exchange.request_id.encode())]
-            await send({**event, "headers": headers})  # type: ignore[misc]  # the same event with more headers
+            await send({**event, "headers": headers})
         elif event["type"] == "http.response.body" and head:
             if not event.get("more_body", False):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})

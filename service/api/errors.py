@@ -31,7 +31,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
         exchange = request.scope["backscroll"]  # type: ignore[typeddict-item]  # ours, from edge.py
         said["requestId"] = exchange.request_id
         told(error, exchange.request_id)
-    said |= getattr(error, "details", {})
+    if isinstance(error, NotYet) and error.missing:
+        said["missing"] = error.missing
     return Response(msgspec.json.encode(said), status_code=status, headers=headers, media_type="application/json")
 
 

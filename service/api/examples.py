@@ -75,3 +75,39 @@ MESSAGE_BODY: dict[str, Any] = {
     "createdAt": 1769846400000,
     "parts": [{"type": "text", "content": "Add a token-bucket rate limiter to the API gateway, 100 req/min per API key."}],
 }
+
+SEARCH_BODY: dict[str, Any] = {
+    "q": "rate limiter Retry-After",
+    "filter": {"source": "opencode", "after": "2026-01-01"},
+    "facets": ["source"],
+    "limit": 5,
+}
+
+SEARCH_RESULTS: dict[str, Any] = {
+    "results": [
+        SESSION
+        | {
+            "_id": "s12",
+            "score": 2.41,
+            "matches": [
+                {
+                    "messageId": "m34",
+                    "messageExternalId": "msg_4a1f_1",
+                    "sessionId": "s12",
+                    "role": "assistant",
+                    "seq": 1,
+                    "createdAt": 1769846404200,
+                    "score": 2.41,
+                    "snippet": "It returns 429 plus a `Retry-After` header when the bucket is empty.",
+                    "highlights": [[23, 34]],
+                    "ranks": {"text": 1, "vector": 2},
+                }
+            ],
+        }
+    ],
+    "total": 1,
+    "facets": {"source": [{"value": "opencode", "count": 1}]},
+    "tookMs": 6.4,
+    "modeUsed": "hybrid",
+    "index": {"textLag": 0, "vectorLag": 0, "asOf": 1769846410000},
+}

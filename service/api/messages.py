@@ -59,6 +59,7 @@ async def label_message(call: Call, asked: Nothing) -> Answer:
         if not await messages.patch(conn, call.workspace_id, number(call), patch):
             raise NotFound("Message not found")
         row = await messages.one(conn, call.workspace_id, number(call))
+        assert row is not None, "the patch has locked it"
     return await written(call, OneMessage(shapes.message(row)))
 
 

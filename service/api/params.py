@@ -68,7 +68,8 @@ def from_query(given: Iterable[tuple[str, str]], type: type[P]) -> P:
     Traceback (most recent call last):
     service.errors.RequestError: limit must be a whole number from 0 to 1000.
     """
-    known, read = properties(type), {}
+    known = properties(type)
+    read: dict[str, Any] = {}
     for name, value in given:
         if name not in known:
             continue
@@ -81,7 +82,8 @@ def from_query(given: Iterable[tuple[str, str]], type: type[P]) -> P:
 
 def from_json(given: Mapping[str, Any], type: type[P]) -> P:
     """The same names in a JSON object; where several values are taken, a single one may stand alone."""
-    known, read = properties(type), {}
+    known = properties(type)
+    read: dict[str, Any] = {}
     for name, value in given.items():
         if value is None or name not in known:
             continue
@@ -99,9 +101,13 @@ def converted(read: Mapping[str, Any], type: type[P]) -> P:
         raise RequestError(f"{name or 'The request'} must be {takes(properties(type).get(name, {}))}.") from error
 
 
-@cache
-def properties(type: type[Any]) -> dict[str, dict[str, Any]]:
+def properties(type: Any) -> dict[str, dict[str, Any]]:
     """The JSON schema of each parameter by its name on the wire."""
+    return _properties(type)
+
+
+@cache
+def _properties(type: Any) -> dict[str, dict[str, Any]]:
     (schema,), components = msgspec.json.schema_components([type], ref_template="{name}")
     found: dict[str, dict[str, Any]] = components[schema["$ref"]]["properties"]
     return found

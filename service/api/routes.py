@@ -22,9 +22,11 @@ from service.api import body, limits, params
 from service.api.auth import NOBODY, Keys, Scope
 from service.api.edge import SLASH_IN_SEGMENT
 from service.api.exchange import Exchange
+from service.api.freshness import Lags
 from service.api.ledger import Ledger
 from service.api.limits import Limits
 from service.api.meters import Meters
+from service.api.rankings import Rankings
 from service.bootstrap import Resources
 from service.model import snapshot
 from service.model.snapshot import Snapshot
@@ -38,14 +40,17 @@ T = TypeVar("T")
 
 
 class Desk:
-    """What one API process keeps: its resources, the keys that it knows, the limits, the books."""
+    """What one API process keeps: its resources, the keys that it knows, the limits, the books, rankings to page in."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, routes: Sequence[Route]) -> None:
         self.resources = resources
+        self.routes = routes
         self.keys = Keys(resources.db)
         self.limits = Limits()
         self.ledger = Ledger(resources.db)
         self.meters = Meters()
+        self.lags = Lags()
+        self.rankings = Rankings()
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -53,6 +58,8 @@ class Call(msgspec.Struct, kw_only=True):
 
     desk: Desk
     caller: Caller
+    client: tuple[str, int] | None
+    """The address that the connection comes from."""
     path: Mapping[str, str]
     query: Sequence[tuple[str, str]]
     headers: Mapping[str, str]
@@ -89,6 +96,7 @@ def answer(value: Any, *, headers: dict[str, str] | None = None) -> Answer:
 
 async def written(call: Call, value: Any) -> Answer:
     """The answer to a write that is committed: with its token, and followers are woken."""
+    call.resources.bell.ring()
     token = await call.resources.db.token()
     return answer(value, headers={"X-Commit": token})
 
@@ -174,6 +182,7 @@ async def admitted(request: Request[Any, Any, Any], spec: Route) -> Call:
     return Call(
         desk=desk,
         caller=caller,
+        client=request.scope["client"],
         path={name: value.replace(SLASH_IN_SEGMENT, "/") for name, value in request.path_params.items()},
         query=query,
         headers=headers,
@@ -196,5 +205,9 @@ def limit(desk: Desk, request: Request[Any, Any, Any], headers: Mapping[str, str
 def commit(query: Sequence[tuple[str, str]], headers: Mapping[str, str], desk: Desk) -> Snapshot | None:
     """The write that a read must contain, as `commit=` or `X-After` say it. Errors: `RequestError`."""
     given = [value for name, value in query if name == "commit"]
-    token = given[-1] if given else headers.get("x-after", "").strip()
+    return commit_of(given[-1] if given else headers.get("x-after", "").strip(), desk)
+
+
+def commit_of(token: str | None, desk: Desk) -> Snapshot | None:
+    """Errors: `RequestError` when it is malformed or of another database."""
     return snapshot.parse_token(token, epoch=desk.resources.db.epoch) if token else None

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from service.api import cursors, etags, examples, labels, params, shapes
-from service.api.params import Cursor, Moment, Names, Nothing, Zone
+from service.api.params import Cursor, Moment, Names, Zone
 from service.api.routes import Answer, Call, answer, route, written
 from service.errors import NotFound, RequestError
 from service.model import ids, sources

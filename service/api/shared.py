@@ -1,11 +1,13 @@
 """Shared sessions: what anybody may read who has the link.
 
-Rule: no paths, notes, labels, costs or owner; and never a link from the page to anywhere else.
+Rule: no notes, labels, costs or owner, and no link to anywhere else. The project's path reads `.` and a home
+directory `~`, in texts, arguments and results too.
 """
 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +21,7 @@ from service.api.routes import Answer, Call, answer, route
 from service.api.sessions import ALL
 from service.errors import NotFound
 from service.model import parts
-from service.model.message import Role
+from service.model.message import Part, Role
 from service.storage import messages, sessions
 
 HEADERS = {
@@ -29,6 +31,7 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
     "Vary": "Accept",
 }
+HOME = re.compile(r"""(?:/home|/Users|[A-Za-z]:(?:\\{1,2}|/)Users)(?:\\{1,2}|/)[^/\\\s"'`<>:]+|/root(?=/)""")
 STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}h2{font-size:1rem;margin:1.5rem 0 0}"
 
 
@@ -81,8 +84,27 @@ async def found(call: Call, slug: str) -> tuple[dict[str, Any], list[dict[str, A
         async with db.workspace(workspace_id, repeatable_read=True) as conn:
             session = (await sessions.by_ids(conn, workspace_id, [id])).get(id)
             if session is not None and session["is_public"]:
-                return session, await messages.page(conn, workspace_id, id, limit=ALL)
+                rows = await messages.page(conn, workspace_id, id, limit=ALL)
+                return without_paths(session, rows)
     raise NotFound("Session not found")
+
+
+def without_paths(session: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The same session and messages, as anybody may see them."""
+    path = session["project_path"] or ""
+    in_json = msgspec.json.encode(path)[1:-1].decode()
+    for row in rows:
+        row["text"] = hidden(row["text"], path) if row["text"] else row["text"]
+        row["parts"] = [Part(part.type, hidden(part.content.decode(), in_json).encode()) for part in row["parts"]]
+    return session | {"title": hidden(session["title"] or "", path) or None}, rows
+
+
+def hidden(text: str, path: str) -> str:
+    """
+    >>> hidden("see /srv/shop/a.py and /home/ann/b.py", "/srv/shop")
+    'see ./a.py and ~/b.py'
+    """
+    return HOME.sub("~", text.replace(path, ".") if len(path) > 1 else text)
 
 
 def outline(row: dict[str, Any]) -> SharedSession:

@@ -32,7 +32,8 @@ async def store(call: Call, *, sessions: Sequence[SessionWrite], messages: Seque
         applied = await apply(call, sessions=sessions, messages=messages)
     except sync.Refused as error:
         return await apart(call, sessions, messages, error)
-    stored = [*zip(sessions, applied.session_ids, strict=True), *zip(messages, applied.message_ids, strict=True)]
+    writes: list[SessionWrite | MessageWrite] = [*sessions, *messages]
+    stored = zip(writes, [*applied.session_ids, *applied.message_ids], strict=True)
     errors = [f"{write.external_id}: {DELETED}" for write, id in stored if id is None]
     return Stored(applied.session_ids, applied.message_ids, errors)
 
@@ -55,9 +56,10 @@ async def apart(
     call: Call, sessions: Sequence[SessionWrite], messages: Sequence[MessageWrite], error: sync.Refused
 ) -> Stored:
     """Each half on its own; the sessions stay before the messages."""
-    if len(sessions) + len(messages) == 1:
-        return Stored([None] * len(sessions), [None] * len(messages), [f"{(*sessions, *messages)[0].external_id}: {error}"])
-    middle = (len(sessions) + len(messages)) // 2
+    writes: list[SessionWrite | MessageWrite] = [*sessions, *messages]
+    if len(writes) == 1:
+        return Stored([None] * len(sessions), [None] * len(messages), [f"{writes[0].external_id}: {error}"])
+    middle = len(writes) // 2
     messages_first = max(0, middle - len(sessions))
     first = await store(call, sessions=sessions[:middle], messages=messages[:messages_first])
     second = await store(call, sessions=sessions[middle:], messages=messages[messages_first:])

@@ -18,17 +18,6 @@ from service.settings import Settings, from_environment
 Verb = Callable[..., None]
 
 
-class Failed(click.ClickException):
-    """An error of ours at the end of a command: its sentence on stderr, its exit code."""
-
-    def __init__(self, error: BackscrollError) -> None:
-        super().__init__(str(error))
-        self.exit_code = error.exit_code
-
-    def show(self, file: Any = None) -> None:
-        click.echo(self.message, err=True)
-
-
 class Verbs(click.Group):
     """The verbs in the order in which they were added; an error is one sentence."""
 
@@ -42,7 +31,8 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except BackscrollError as error:
-            raise Failed(error) from error
+            click.echo(str(error), err=True)
+            ctx.exit(error.exit_code)
 
 
 def tell_in_one_sentence(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -10,18 +10,23 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+if TYPE_CHECKING:
+    from service.jobs.doctor import Finding
+
 PIPE_WIDTH = 160
 """Columns of a table that goes into a file or another program."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 MARK = "bold yellow"
+STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 def console() -> Console:
@@ -58,6 +63,22 @@ def print_hits(answer: Mapping[str, Any]) -> None:
         out.print()
     if remark := mode_remark(answer):
         out.print(Text(remark, style="dim"))
+
+
+def print_findings(done: Sequence[Finding], findings: Sequence[Finding]) -> None:
+    """What the doctor did and found: a line a check, and below it what to do."""
+    out = console()
+    for finding in done:
+        out.print(Text("done  ", style="cyan") + Text(f"{finding.check}: {finding.found}"))
+    for finding in findings:
+        out.print(Text(f"{finding.state:<6}", style=STYLES[finding.state]) + Text(f"{finding.check}: {finding.found}"))
+        if finding.advice:
+            out.print(Padding(Text(finding.advice, style="dim"), (0, 0, 0, 6)))
+
+
+def plain(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """As JSON has them."""
+    return [msgspec.structs.asdict(finding) for finding in findings]
 
 
 def print_session(answer: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from service.settings import Settings, from_environment, to_environment
 
-QUESTION = "why were webhooks processed twice"
+QUESTION = "endless redirect after signing in"
 
 
 def tell(settings: Settings) -> None:

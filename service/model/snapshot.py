@@ -30,6 +30,20 @@ class Snapshot(msgspec.Struct, frozen=True):
         """
         return self.xmax >= token.xmax and all(xid in token.xip for xid in self.xip if xid < token.xmax)
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether Postgres would take it.
+
+        >>> parse("5:9:5,7").is_sound, parse("9:5:").is_sound
+        (True, False)
+        """
+        in_order = 0 < self.xmin <= self.xmax < 2**63
+        return in_order and all(self.xmin <= xid < self.xmax for xid in self.xip)
+
+    def __str__(self) -> str:
+        """As Postgres writes it."""
+        return f"{self.xmin}:{self.xmax}:{','.join(map(str, sorted(self.xip)))}"
+
 
 def parse(text: str) -> Snapshot:
     """Errors: ValueError for what is no pg_snapshot."""
@@ -55,7 +69,7 @@ def parse_token(text: str, *, epoch: str) -> Snapshot:
     9
     """
     match = TOKEN.fullmatch(text)
-    if match is None:
+    if match is None or not parse(match[2]).is_sound:
         raise RequestError("The commit token is malformed: pass on what X-Commit said, unchanged.")
     if match[1] != epoch:
         raise RequestError("The commit token is of another database: leave it out and read again.")

@@ -18,7 +18,8 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """One message. A `tool` turn answers the calls of the turn before it, in their order."""
+    """One message. A `tool` turn answers the calls of the turn before it, in their order; where it has fewer results,
+    they are those of the last calls."""
 
     role: Literal["user", "assistant", "tool"]
     text: str = ""

@@ -72,6 +72,21 @@ async def waiting(conn: Connection, workspace_id: int, cursor: str) -> int:
     return int(row["messages"])
 
 
+async def missing(conn: Connection, workspace_id: int, *, cursor: str, token: str) -> bool:
+    """Whether `token` (a snapshot) sees a change of the workspace that `cursor` does not."""
+    params = {"workspace_id": workspace_id, "cursor": cursor, "token": token}
+    row = await (await conn.execute(SQL["missing"], params)).fetchone()
+    assert row is not None
+    return bool(row["missing"])
+
+
+async def waiting_in_all(conn: Connection, cursor: str) -> int:
+    """How many changes of messages followed `cursor`, whosever they are. `conn`: system."""
+    row = await (await conn.execute(SQL["waiting_in_all"], {"cursor": cursor})).fetchone()
+    assert row is not None
+    return int(row["changes"])
+
+
 async def read_cursor(conn: Connection, name: str) -> str | None:
     row = await (await conn.execute(SQL["read_cursor"], {"name": name})).fetchone()
     return row["snapshot"] if row else None

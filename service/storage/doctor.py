@@ -16,8 +16,10 @@ class Follower(msgspec.Struct, frozen=True):
     """Who follows the change log."""
 
     name: str
-    silent_s: float
-    """Since it was last heard of."""
+    still_s: float
+    """Since it last moved."""
+    is_behind: bool
+    """There is something that it has not read."""
     is_too_old: bool
     """Changes that it has not seen were dropped: it compares with the tables when it comes back."""
 

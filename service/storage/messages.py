@@ -56,6 +56,12 @@ async def around(
     return await slice_of(conn, workspace_id, session_id, first=max(0, seq - limit // 2), limit=limit)
 
 
+async def one(conn: Connection, workspace_id: int, id: int) -> dict[str, Any] | None:
+    """A message with its parts and its place."""
+    cursor = await conn.execute(SQL["one"], {"workspace_id": workspace_id, "id": id})
+    return next(iter(await with_parts(conn, workspace_id, await cursor.fetchall())), None)
+
+
 async def seq_of(conn: Connection, workspace_id: int, session_id: int, place: Place) -> int:
     params = {
         "workspace_id": workspace_id,

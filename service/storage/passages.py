@@ -60,3 +60,10 @@ async def places(conn: Connection, workspace_id: int, texts: Sequence[bytes]) ->
         Place(row["text_sha256"], row["message_id"], row["field"], row["start_offset"], row["end_offset"])
         for row in await cursor.fetchall()
     ]
+
+
+async def messages_in_all(conn: Connection, workspace_id: int) -> int:
+    """How many messages a workspace has, by its sessions' own counts: the work of a reindexing."""
+    row = await (await conn.execute(SQL["messages_in_all"], {"workspace_id": workspace_id})).fetchone()
+    assert row is not None
+    return int(row["messages"])

@@ -98,7 +98,7 @@ class Kept:
         self.quick_ends = self.quick_ends + 1 if now_s - self._started_at_s < SOON_S else 1
         delay_s = restart_delay_s(self.quick_ends)
         self._due_at_s = now_s + delay_s
-        log.error(f"the {self.name} ended and is started again", ended=ended, in_s=delay_s)
+        log.error("process_ended", process=self.name, ended=ended, restart_in_s=delay_s)
 
 
 def restart_delay_s(quick_ends: int) -> float:

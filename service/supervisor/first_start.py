@@ -6,6 +6,7 @@ lost, or belongs to another database (one that was restored), is written anew wi
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from service.postgres.home import write_private
@@ -16,31 +17,38 @@ LOCAL = "local"
 """The name of the user and of its workspace."""
 
 
-async def prepare(url: str, key_file: Path) -> bool:
-    """See to it that `key_file` holds a key of the user `local`; whether a new one was made."""
+def prepare(url: str, key_file: Path) -> bool:
+    """See to it that `key_file` holds a key of the user `local`, mode 0600; whether a new one was made."""
+    kept = read(key_file)
+    key = asyncio.run(usable_key(url, kept))
+    if key != kept:
+        write_private(key_file, key + "\n")
+    key_file.chmod(0o600)
+    return key != kept
+
+
+def read(key_file: Path) -> str:
+    """The key in the file; "" when there is none."""
+    try:
+        return key_file.read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        return ""
+
+
+async def usable_key(url: str, kept: str) -> str:
+    """`kept` when the database knows it, else a new key of the user `local`."""
     db = await open_database(url, pool_size=2, name="backscroll-start")
     try:
-        if await is_known(db, key_file):
-            key_file.chmod(0o600)
-            return False
+        async with db.system() as conn:
+            if kept and await people.caller(conn, kept) is not None:
+                return kept
         workspace_id, user_id = await local_workspace(db)
         key = people.new_key()
         async with db.workspace(workspace_id) as conn:
             await people.create_key(conn, workspace_id, user_id, key=key, name="the key file of this home")
-        write_private(key_file, key + "\n")
-        return True
+        return key
     finally:
         await db.close()
-
-
-async def is_known(db: Database, key_file: Path) -> bool:
-    """Whether the file is there and the database knows its key."""
-    try:
-        key = key_file.read_text(encoding="utf-8", errors="replace").strip()
-    except FileNotFoundError:
-        return False
-    async with db.system() as conn:
-        return await people.caller(conn, key) is not None
 
 
 async def local_workspace(db: Database) -> tuple[int, int]:

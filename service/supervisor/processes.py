@@ -9,11 +9,14 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import structlog
 import uvloop
 
 from service import logs
 from service.bootstrap import Resources, open_resources
 from service.settings import Settings
+
+log = structlog.get_logger()
 
 FAREWELL_S = 3
 """Requests that run when the API is asked to stop get this long to finish."""
@@ -38,7 +41,10 @@ async def answer(resources: Resources, listener: socket.socket) -> None:
         create_app(resources), http="httptools", lifespan="on", log_config=None, access_log=False,
         server_header=False, timeout_graceful_shutdown=FAREWELL_S,
     )  # fmt: skip
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after it has stopped
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
+    log.info("listening", address=listener.getsockname()[0], port=listener.getsockname()[1])
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again when it has stopped
         await uvicorn.Server(config).serve(sockets=[listener])
 
 

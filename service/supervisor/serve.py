@@ -11,7 +11,6 @@ the main thread, since Linux tells Postgres of the end of the thread that starte
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -70,17 +69,18 @@ def serve(settings: Settings, *, when_ready: Callable[[Settings], None]) -> None
 def start(settings: Settings, listener: socket.socket, parts: list[Kept]) -> None:
     """Start each part and put it into `parts`, in order."""
     if not settings.database_url:
-        parts.append(Kept("Postgres", lambda: EmbeddedPostgres.start(settings.home)))
+        parts.append(Kept("postgres", lambda: EmbeddedPostgres.start(settings.home)))
     url = database_url(settings)
     for name in migrate(url):
         log.info("migrated", migration=name)
     keep_partitions(url, now=datetime.now(UTC), keep_hours=settings.change_log_hours)
-    asyncio.run(first_start.prepare(url, settings.key_file))
+    if first_start.prepare(url, settings.key_file):
+        log.info("key_written", file=str(settings.key_file))
     environ = {**os.environ, **to_environment(settings)}
     socket_number = listener.fileno()
     parts.append(Kept("worker", lambda: Program("worker", "--kept", environ=environ)))
     parts.append(
-        Kept("API", lambda: Program("api", "--kept", f"--fd={socket_number}", environ=environ, pass_fds=[socket_number]))
+        Kept("api", lambda: Program("api", "--kept", f"--fd={socket_number}", environ=environ, pass_fds=[socket_number]))
     )
 
 
@@ -133,7 +133,7 @@ def stop(parts: list[Kept], listener: socket.socket) -> None:
     listener.close()  # the API holds it too, until it has stopped
     deadline_s = time.monotonic() + STOP_S
     for part in reversed(parts):
-        limits = {"API": API_STOP_S, "worker": WORKER_STOP_S}
+        limits = {"api": API_STOP_S, "worker": WORKER_STOP_S}
         part.stop(limits.get(part.name, max(deadline_s - time.monotonic() - POSTGRES_KILL_S, 1.0)))
 
 

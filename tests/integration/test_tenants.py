@@ -8,6 +8,7 @@ and with one who may only make roles.
 from __future__ import annotations
 
 import itertools
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ import pytest
 from service.errors import MigrationError
 from service.model.message import MessageWrite, Part
 from service.model.session import SessionWrite
-from service.postgres import EmbeddedPostgres
+from service.postgres import EmbeddedPostgres, binaries
 from service.storage import change_log, messages, people, sessions, sync
 from service.storage.database import Connection, Database, open_database
 from service.storage.migrations import migrate
@@ -175,7 +176,7 @@ def test_it_forces_a_policy_on_every_table(url: str) -> None:
         secured = conn.execute(
             """select c.relname from pg_class c where c.relrowsecurity and c.relforcerowsecurity and exists (
                 select from pg_policy p
-                where p.polrelid = c.oid and p.polroles && array[0, 'backscroll_app'::regrole])"""
+                where p.polrelid = c.oid and p.polroles && array[0, 'backscroll_app'::regrole::oid])"""
         ).fetchall()
     assert set(tables(url)) == {row[0] for row in secured}
 
@@ -332,6 +333,21 @@ async def test_it_keeps_the_log_under_its_policies(house: House) -> None:
     assert change_log.keep_partitions(house.url, now=later, keep_hours=24)[1] == made[:1]
     async with house.db.system() as conn:
         assert await change_log.is_too_short(conn, "3:3:")
+
+
+async def test_it_is_dumped_whole_or_not_at_all(house: House) -> None:
+    """Who is bound by the policies cannot dump a part for the whole; a role that bypasses them dumps both workspaces."""
+    with psycopg.connect(house.url) as conn:
+        owner = conn.info.user
+    if owner == "keeper":
+        assert dump(house.url).returncode != 0
+    whole = dump(house.url.replace(f"{owner}@", "backscroll@"))
+    assert whole.returncode == 0
+    assert whole.stdout.count("\tuser\thello\t") == 2
+
+
+def dump(url: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([binaries() / "pg_dump", "--data-only", url], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("major", [16, 18])

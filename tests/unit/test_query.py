@@ -68,15 +68,15 @@ def test_it_reads_a_path_as_a_required_phrase() -> None:
     "q",
     [
         "role:king", "after:soon", "is:fine", "source:", "http://localhost:8787/x?y=z", "std::map<int>", "error:E0308", "--no-cache",
-        "-1", '"unclosed phrase', "a*", "*args", "-source:codex", 'say:"x y"', "C++", "tag:", "(a OR b)", "foo^2~", "[1 TO 5]", "\\",
+        "-1", '"unclosed phrase', "a*", "*args", "-source:codex", 'say:"x y"', "C++", "tag:", "(x OR y)", "foo^2~", "[1 TO 5]", "\\",
     ],
 )  # fmt: skip
 def test_it_searches_what_is_no_syntax_as_words(q: str) -> None:
-    """Nothing is lost from a piece that is no valid syntax: all its letters are looked for, unfiltered."""
+    """Nothing is lost from a piece that is no valid syntax: its words are looked for, unfiltered (OR and TO are stop words)."""
     found = read(q)
     assert found.filter == Filter()
     assert all(term.kind == "word" and term.occur == "should" for term in found.terms)
-    assert [part for part in q.split() if any(map(str.isalnum, part))] == [term.text for term in found.terms]
+    assert [part for part in q.split() if any(map(str.isalnum, part)) and part not in ("OR", "TO")] == [term.text for term in found.terms]
 
 
 def test_it_takes_stop_words_out_when_others_remain() -> None:

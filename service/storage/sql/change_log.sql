@@ -31,6 +31,25 @@ select count(*) as messages from (
         and not pg_visible_in_snapshot(m.changed_xid, %(cursor)s::pg_snapshot)
 ) waiting;
 
+-- name: missing
+-- Whether a token sees a change of the workspace that a cursor does not; when the log is too short to say, it may.
+select exists (
+    select from change_log c
+    where c.workspace_id = %(workspace_id)s
+        and c.xid >= pg_snapshot_xmin(%(cursor)s::pg_snapshot)
+        and not pg_visible_in_snapshot(c.xid, %(cursor)s::pg_snapshot)
+        and pg_visible_in_snapshot(c.xid, %(token)s::pg_snapshot)
+) or exists (
+    select from change_log_floor where dropped_xid >= pg_snapshot_xmin(%(cursor)s::pg_snapshot)
+) as missing;
+
+-- name: waiting_in_all
+-- Changes of messages in all workspaces since a cursor; a bulk row counts as one.
+select count(*) as changes from change_log c
+where c.tbl = 'messages'
+    and c.xid >= pg_snapshot_xmin(%(cursor)s::pg_snapshot)
+    and not pg_visible_in_snapshot(c.xid, %(cursor)s::pg_snapshot);
+
 -- name: read_cursor
 select snapshot::text as snapshot from cursors where name = %(name)s;
 

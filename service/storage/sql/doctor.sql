@@ -22,8 +22,12 @@ from pg_inherits i join pg_class c on c.oid = i.inhrelid
 where i.inhparent = 'change_log'::regclass;
 
 -- name: cursors
--- The followers of the change log: when each was last heard of, and whether the log still reaches back to it.
-select name, extract(epoch from now() - updated_at)::float8 as silent_s,
+-- The followers of the change log: when each last moved, whether it has something to read, and whether the log
+-- still reaches back to it.
+select name, extract(epoch from now() - updated_at)::float8 as still_s,
+    exists (
+        select from change_log c
+        where c.xid >= pg_snapshot_xmin(snapshot) and not pg_visible_in_snapshot(c.xid, snapshot)) as is_behind,
     (select dropped_xid from change_log_floor) >= pg_snapshot_xmin(snapshot) as is_too_old
 from cursors order by name;
 

@@ -35,3 +35,5 @@ from passages
 where workspace_id = %(workspace_id)s and text_sha256 = any(%(texts)s)
 order by text_sha256, message_id desc, field, start_offset;
 
+-- name: messages_in_all
+select coalesce(sum(message_count), 0) as messages from sessions where workspace_id = %(workspace_id)s;

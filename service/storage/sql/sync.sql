@@ -20,6 +20,7 @@ from (
 ) keys;
 
 -- name: insert_sessions
+-- Under lock_external_ids. The first write decides when a session began; a message's own time may move it back later.
 insert into sessions (
     workspace_id, user_id, source, source_provisional, external_id, parent_external_id, kind, title, title_rank,
     project_name, project_path, model, provider, prompt_tokens, completion_tokens, cache_read_tokens,

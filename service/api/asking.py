@@ -1,0 +1,132 @@
+"""What a search takes, from a query string or a JSON body, as a `Query` of indexing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from indexing import query as language
+from indexing.model import Facet, Filter, Query
+from indexing.search import Mode
+from service.api import json_items, params, shapes
+from service.api.params import Cursor, Moment, Names, Zone
+from service.errors import RequestError
+from service.model import sources
+from service.model.message import Role
+from service.storage import sessions
+from service.storage.database import Database
+
+
+class SearchFilter(msgspec.Struct, kw_only=True, rename="camel"):
+    """Which messages may be found: any of the values of each; all of those given."""
+
+    source: Names = []
+    project: Annotated[Names, Meta(description="Name or path, exactly.")] = []
+    model: Names = []
+    role: list[Role] = []
+    tool: Names = []
+    session: Annotated[Names, Meta(description="Ids or external ids.")] = []
+    tag: Names = []
+    kind: Names = []
+    after: Annotated[Moment, Meta(description="Created at or after this date.")] = None
+    before: Annotated[Moment, Meta(description="Created before this date.")] = None
+    has_error: Annotated[bool | None, Meta(description="Only with (or without) a tool's error.")] = None
+
+
+class SearchAsked(SearchFilter, kw_only=True, rename="camel"):
+    q: Annotated[
+        Annotated[str, Meta(max_length=10_000)],
+        Meta(description='Words, "a phrase", -not, prefix*, and filters in place: source: project: model: role: tool: path: session: tag: is:error after: before:.'),
+    ] = ""
+    type: Mode = "hybrid"
+    group_by: Literal["session", "message"] = "session"
+    limit: Annotated[int, Meta(ge=0, le=1000)] = 20
+    cursor: Cursor = None
+    facets: Annotated[list[Facet], Meta(description="Counts over all that matches, in the unit of groupBy.")] = []
+    explain: Annotated[bool, Meta(description="Say of each match what its score is made of.")] = False
+    tz: Zone = "UTC"
+    commit: Annotated[str | None, Meta(description="Wait, at most 5 s, until the index contains this write (`X-Commit`).")] = None
+
+
+class SearchBody(msgspec.Struct, kw_only=True, rename="camel"):
+    """A search. Each member of `filter` takes a value or a list of them."""
+
+    q: str
+    type: Mode = "hybrid"
+    group_by: Literal["session", "message"] = "session"
+    limit: Annotated[int, Meta(ge=0, le=1000)] = 20
+    cursor: str | None = None
+    filter: SearchFilter | None = None
+    facets: list[Facet] = []
+    explain: bool = False
+    tz: str = "UTC"
+    commit: str | None = None
+
+
+def from_query(given: Sequence[tuple[str, str]]) -> SearchAsked:
+    """`facets` may also stand in one parameter with commas. Errors: `RequestError`."""
+    spread = [(name, each) for name, value in given for each in (value.split(",") if name == "facets" else [value]) if each]
+    return asked(params.from_query(spread, SearchAsked))
+
+
+def from_body(body: bytes) -> SearchAsked:
+    """Errors: `RequestError`.
+
+    >>> from_body(b'{"q": "loop", "filter": {"source": "codex", "role": ["user"]}}').source
+    ['codex']
+    """
+    given = json_items.read_object(body)
+    filter = given.pop("filter", None) or {}
+    if not isinstance(filter, dict):
+        raise RequestError("filter must be an object.")
+    return asked(params.from_json(given | filter, SearchAsked))
+
+
+def asked(search: SearchAsked) -> SearchAsked:
+    if not search.q.strip():
+        raise RequestError("Missing query parameter 'q'")
+    return search
+
+
+async def query(search: SearchAsked, *, now_ms: int, db: Database, workspace_id: int) -> Query:
+    """The query with all its limits; the sessions that the filter or the query itself names are looked up.
+
+    Errors: `RequestError`.
+    """
+    found = language.parse(search.q, now_ms=now_ms, filter=filter(search), tz=params.zone(search.tz))
+    limited = found.filter
+    for refs in (search.session, found.sessions):
+        if not refs:
+            continue
+        async with db.workspace(workspace_id) as conn:
+            ids = await sessions.resolve(conn, workspace_id, refs)
+        limited = language.both(limited, Filter(session_ids=ids))
+    return msgspec.structs.replace(found, filter=limited)
+
+
+def filter(search: SearchAsked) -> Filter:
+    after = params.moment("after", search.after, tz=search.tz)
+    before = params.moment("before", search.before, tz=search.tz)
+    return Filter(
+        sources=tuple(map(sources.canonical, search.source)),
+        projects=tuple(search.project),
+        models=tuple(search.model),
+        roles=tuple(search.role),
+        tools=tuple(search.tool),
+        tags=tuple(search.tag),
+        kinds=tuple(search.kind),
+        after_ms=None if after is None else shapes.epoch_ms(after),
+        before_ms=None if before is None else shapes.epoch_ms(before),
+        has_error=search.has_error,
+    )
+
+
+def fingerprint(search: SearchAsked) -> str:
+    """The same for all pages of one search."""
+    same = msgspec.structs.replace(search, limit=0, cursor=None, commit=None, explain=False)
+    return hashlib.sha256(msgspec.json.encode(same)).hexdigest()
+

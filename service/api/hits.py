@@ -1,0 +1,195 @@
+"""Results of a search, as they are shown: each re-read from the tables, with a snippet and its reasons.
+
+Rule: what is gone meanwhile, or of another workspace, is not there when it is re-read, and so is not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from indexing.fusion import Fused, Placed
+from indexing.model import Term
+from indexing.search import Group
+from indexing.snippets import snippet
+from service.api import shapes
+from service.model import ids, parts
+from service.model.message import Part, PartType, Role
+from service.storage import messages, sessions
+from service.storage.database import Connection
+
+SCORE_DIGITS = 6
+
+
+class Ranks(msgspec.Struct):
+    """The place in each ranking, from 1; absent where that ranking did not find it."""
+
+    text: int | UnsetType = UNSET
+    vector: int | UnsetType = UNSET
+
+
+class PlacedBy(msgspec.Struct):
+    rank: int
+    score: float
+    z: float
+
+
+class Explained(msgspec.Struct):
+    """What a score is made of: `fused` of both rankings, and shares of its neighbours and of its session's best."""
+
+    fused: float
+    neighbours: float
+    session: float
+    text: PlacedBy | UnsetType = UNSET
+    vector: PlacedBy | UnsetType = UNSET
+
+
+class FoundPart(msgspec.Struct, kw_only=True, rename="camel"):
+    """The part that the snippet was taken from."""
+
+    type: PartType
+    tool_name: str | UnsetType = UNSET
+    external_id: str | UnsetType = UNSET
+
+
+class Match(msgspec.Struct, kw_only=True, rename="camel"):
+    """A message that was found. `highlights` are offsets into the snippet, in code points, end exclusive."""
+
+    message_id: str
+    message_external_id: str
+    session_id: str
+    role: Role
+    seq: int
+    created_at: int
+    score: float
+    snippet: str
+    highlights: list[tuple[int, int]]
+    ranks: Ranks
+    part: FoundPart | UnsetType = UNSET
+    explain: Explained | UnsetType = UNSET
+
+
+class SessionHit(shapes.Session, kw_only=True, rename="camel"):
+    """A session with its best matches, at most 3; none where only its title matched."""
+
+    _id: str
+    score: float
+    matches: list[Match]
+
+
+class SessionOf(msgspec.Struct, kw_only=True, rename="camel"):
+    id: str
+    _id: str
+    external_id: str
+    title: str | UnsetType = UNSET
+    source: str
+    project_name: str | UnsetType = UNSET
+    created_at: int
+
+
+class MessageHit(Match, kw_only=True, rename="camel"):
+    session: SessionOf
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """What was re-read, by id."""
+
+    sessions: Mapping[int, Mapping[str, Any]]
+    messages: Mapping[int, Mapping[str, Any]]
+
+
+async def reread(conn: Connection, workspace_id: int, shown: Sequence[Group] | Sequence[Fused]) -> Rows:
+    """The rows of these results."""
+    found = [match for each in shown for match in (each.matches if isinstance(each, Group) else (each,))]
+    session_rows = await sessions.by_ids(conn, workspace_id, sorted({each.session_id for each in shown}))
+    message_rows = await messages.hits(conn, workspace_id, sorted({match.id for match in found}))
+    return Rows(session_rows, message_rows)
+
+
+def session_hits(shown: Sequence[Group], rows: Rows, terms: Sequence[Term], *, explain: bool) -> list[SessionHit]:
+    hits = []
+    for group in shown:
+        row = rows.sessions.get(group.session_id)
+        matches = [
+            match_of(rows.messages[found.id], found, terms, explain=explain)
+            for found in group.matches
+            if found.id in rows.messages
+        ]
+        if row is not None and (matches or group.by_title):
+            fields = msgspec.structs.asdict(shapes.session(row))
+            hits.append(SessionHit(**fields, _id=fields["id"], score=rounded(group.score), matches=matches))
+    return hits
+
+
+def message_hits(shown: Sequence[Fused], rows: Rows, terms: Sequence[Term], *, explain: bool) -> list[MessageHit]:
+    hits = []
+    for found in shown:
+        row, session = rows.messages.get(found.id), rows.sessions.get(found.session_id)
+        if row is not None and session is not None:
+            fields = msgspec.structs.asdict(match_of(row, found, terms, explain=explain))
+            hits.append(MessageHit(**fields, session=session_of(session)))
+    return hits
+
+
+def match_of(row: Mapping[str, Any], found: Fused, terms: Sequence[Term], *, explain: bool) -> Match:
+    cut = snippet(parts.fields(row["text"], row["parts"]), terms, passage=found.passage)
+    return Match(
+        message_id=ids.message(row["id"]),
+        message_external_id=row["external_id"],
+        session_id=ids.session(row["session_id"]),
+        role=row["role"],
+        seq=row["seq"],
+        created_at=shapes.epoch_ms(row["created_at"]),
+        score=rounded(found.score),
+        snippet=cut.text,
+        highlights=cut.highlights,
+        ranks=Ranks(
+            text=found.text.rank if found.text else UNSET,
+            vector=found.vector.rank if found.vector else UNSET,
+        ),
+        part=part_of(row, row["parts"][cut.field]) if cut.field >= 0 else UNSET,
+        explain=explained(found) if explain else UNSET,
+    )
+
+
+def part_of(row: Mapping[str, Any], part: Part) -> FoundPart:
+    names = parts.tool_names([part])
+    return FoundPart(
+        type=part.type,
+        tool_name=names[0] if names else UNSET,
+        external_id=shapes.known(row["record_id"]),
+    )
+
+
+def session_of(row: Mapping[str, Any]) -> SessionOf:
+    id = ids.session(row["id"])
+    return SessionOf(
+        id=id,
+        _id=id,
+        external_id=row["external_id"],
+        title=shapes.known(row["title"]),
+        source=row["source"],
+        project_name=shapes.known(row["project_name"]),
+        created_at=shapes.epoch_ms(row["created_at"]),
+    )
+
+
+def explained(found: Fused) -> Explained:
+    return Explained(
+        fused=rounded(found.fused),
+        neighbours=rounded(found.neighbours),
+        session=rounded(found.session),
+        text=placed(found.text),
+        vector=placed(found.vector),
+    )
+
+
+def placed(by: Placed | None) -> PlacedBy | UnsetType:
+    return UNSET if by is None else PlacedBy(by.rank, rounded(by.score), rounded(by.z))
+
+
+def rounded(score: float) -> float:
+    return round(score, SCORE_DIGITS)

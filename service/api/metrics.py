@@ -1,0 +1,18 @@
+"""/metrics: what this process answered and how far the indexes are behind, for Prometheus."""
+
+from __future__ import annotations
+
+from service.api import limits
+from service.api.params import Nothing
+from service.api.routes import Answer, Call, route
+
+
+@route(
+    "GET", "/metrics", scope=None, summary="Get metrics", gives="text/plain",
+    description="Counts and latencies by route, and what waits to be indexed. On this machine without a key, else with the scope `admin`.",
+    example="backscroll_requests_total{method=\"GET\",route=\"/health\",status=\"200\"} 1.0", errors=(401, 403),
+)  # fmt: skip
+async def get_metrics(call: Call, asked: Nothing) -> Answer:
+    if not limits.is_loopback(call.client, call.headers):
+        await call.desk.keys.admit(call.headers, "admin", now=call.now)
+    return Answer(call.desk.meters.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

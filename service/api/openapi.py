@@ -1,0 +1,121 @@
+"""OpenAPI 3.1 from the declarations of the routes. https://spec.openapis.org/oas/v3.1.0"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import msgspec
+
+from service.api import params
+from service.api.routes import JSON, Route
+
+PATH_PARAMETER = re.compile(r"{(\w+)}")
+PATH_PARAMETERS = {"id": "An id, or the client's own external id where the route says so.", "slug": "Of the link that was shared."}
+COMMIT = "Wait, at most 5 s, until what is read contains this write: what `X-Commit` said. The header `X-After` does the same."
+ERRORS = {
+    304: "Not modified: the client holds this version.",
+    400: "Malformed, or out of bounds; the sentence names the parameter.",
+    401: "`Missing Authorization header`, `Invalid API key` or `Invalid or expired token`.",
+    403: "The key lacks the scope.",
+    404: "Not there, or of another workspace.",
+    413: "The body is too large.",
+    429: "Too many requests: wait for `Retry-After` seconds.",
+    503: "Not ready, or Postgres is away: wait for `Retry-After` seconds.",
+}
+
+
+class Error(msgspec.Struct, kw_only=True, rename="camel"):
+    """One sentence that says what is wrong. More fields may stand beside it."""
+
+    error: str
+    request_id: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def document(routes: Sequence[Route]) -> dict[str, Any]:
+    """The whole description."""
+    structs = {struct for route in routes for struct in (route.takes, route.gives) if isinstance(struct, type)} | {Error}
+    ordered = sorted(structs, key=lambda struct: struct.__name__)
+    references, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    of = dict(zip(ordered, references, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = operation(route, of)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Backscroll", "version": our_version(), "description": "Sessions with AI agents, kept and found."},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "osk_..."}},
+        },
+    }
+
+
+def operation(route: Route, of: dict[type[Any], dict[str, Any]]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": route.description + (f" Scope: `{route.scope}`." if route.scope else ""),
+        "tags": [route.path.split("/")[2] if route.path.startswith("/api/") else route.path.split("/")[1]],
+        "security": [{"key": []}] if route.scope else [],
+        "parameters": [*path_parameters(route), *query_parameters(route)],
+        "responses": responses(route, of),
+    }
+    if route.takes is not None:
+        described["requestBody"] = {
+            "required": True,
+            "content": {JSON: {"schema": of[route.takes], "example": route.example_body}},
+        }
+    return described
+
+
+def path_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "description": PATH_PARAMETERS[name], "schema": {"type": "string"}}
+        for name in PATH_PARAMETER.findall(route.path)
+    ]
+
+
+def query_parameters(route: Route) -> list[dict[str, Any]]:
+    known = params.properties(route.asks)
+    if route.reads:
+        known = {**known, "commit": {"type": "string", "description": COMMIT}}
+    return [query_parameter(name, schema) for name, schema in known.items()]
+
+
+def query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    shown = {key: value for key, value in schema.items() if key != "description"}
+    described = {"name": name, "in": "query", "required": False, "schema": shown}
+    return described | ({"description": schema["description"]} if "description" in schema else {})
+
+
+def responses(route: Route, of: dict[type[Any], dict[str, Any]]) -> dict[str, Any]:
+    """The answer, and the errors that a client can meet."""
+    if isinstance(route.gives, str):
+        content = {route.gives: {"example": route.example}}
+    else:
+        content = {JSON: {"schema": of[route.gives], "example": route.example}}
+    described: dict[str, Any] = {"200": {"description": "Done.", "content": content}}
+    if route.scope is not None and route.method != "GET":
+        described["200"]["headers"] = {"X-Commit": {"description": "The token of this write.", "schema": {"type": "string"}}}
+    always = (401, 403, 429, 503) if route.scope else ()
+    for status in sorted({*route.errors, *always}):
+        described[str(status)] = error_response(status, of)
+    return described
+
+
+def error_response(status: int, of: dict[type[Any], dict[str, Any]]) -> dict[str, Any]:
+    if status == 304:
+        return {"description": ERRORS[status]}
+    content = {JSON: {"schema": of[Error], "example": {"error": ERRORS[status].partition(":")[0]}}}
+    return {"description": ERRORS[status], "content": content}
+
+
+def our_version() -> str:
+    try:
+        return version("backscroll")
+    except PackageNotFoundError:  # run from the source tree
+        return "0"

@@ -1,0 +1,58 @@
+"""The HTTP service: `create_app(resources)` gives the ASGI app that uvicorn serves.
+
+    edge.py         what every path answers alike: CORS, HEAD, OPTIONS, `//`, request ids, one line a request
+    routes.py       a route's key, limits, parameters and body, checked before its handler runs
+    errors.py       whatever is raised, as `{"error": ...}`
+    sync.py sessions.py messages.py search.py ...   the routes, a file a noun
+"""
+
+from __future__ import annotations
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+
+from service.api import errors, health, messages, metrics, schema, search, sessions, shared, stats, sync
+from service.api.edge import Edge
+from service.api.routes import Desk
+from service.bootstrap import Resources
+
+ROUTES: list[HTTPRouteHandler] = [
+    health.health,
+    health.ready,
+    sync.sync_session,
+    sync.sync_message,
+    sync.sync_batch,
+    sync.sync_sessions_list,
+    sessions.list_sessions,
+    sessions.get_session_by_query,
+    sessions.get_session,
+    sessions.label_session,
+    sessions.delete_session,
+    messages.list_messages,
+    messages.label_message,
+    messages.delete_message,
+    search.search_by_query,
+    search.search_by_body,
+    search.search_by_body_short,
+    shared.get_shared,
+    stats.get_stats,
+    metrics.get_metrics,
+    schema.get_schema,
+]
+
+
+def create_app(resources: Resources) -> ASGIApp:
+    """The service on these resources, which stay the caller's to close."""
+    desk = Desk(resources, [handler.opt["route"] for handler in ROUTES])
+    app = Litestar(
+        route_handlers=ROUTES,
+        exception_handlers={Exception: errors.answer},
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,
+        on_shutdown=[desk.ledger.close],
+        state=State({"desk": desk}),
+    )
+    return Edge(app, ledger=desk.ledger, meters=desk.meters)

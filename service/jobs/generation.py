@@ -1,0 +1,118 @@
+"""One generation of the text index, brought from tick to tick of the change log.
+
+Rows are read as they are when they are read, which may be newer than the change that led to them: then the later
+change finds the index right already. A long backlog becomes visible as it goes, but the token moves only when all
+of it is in. Where the log cannot say what changed, all ids are compared with the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from indexing.fulltext import TantivyWriter
+from indexing.indexer import Held
+from indexing.model import Unit
+from service.jobs import changed, documents
+from service.jobs.changed import Work
+from service.jobs.threads import in_thread
+from service.live.feed import Tick
+from service.storage import messages, people
+from service.storage.database import Database
+
+READ_AT_ONCE = 200
+"""Messages; one can be a megabyte and more."""
+COMPARE_AT_ONCE = 5_000
+COMMIT_EVERY = 4_000
+"""Documents of a long backlog."""
+
+Report = Callable[[int], None]
+"""Told how many messages have been compared so far."""
+
+
+class Generation:
+    """The index behind one writer. Not for several tasks at once."""
+
+    def __init__(self, db: Database, writer: TantivyWriter) -> None:
+        self.db = db
+        self.writer = writer
+        self._uncommitted = 0
+
+    async def bring(self, tick: Tick, *, report: Report = lambda done: None) -> None:
+        """Bring the index from the tick's beginning to its end, and commit it with the tick's token."""
+        if tick.gap:
+            await self._compare(tick.since, report)
+        else:
+            for workspace_id, work in changed.for_words(tick.changes).items():
+                await self._work_off(workspace_id, work, unseen_by=tick.since)
+        await in_thread(self.writer.commit, tick.token)
+        self._uncommitted = 0
+
+    async def _work_off(self, workspace_id: int, work: Work, *, unseen_by: str) -> None:
+        async with self.db.workspace(workspace_id) as conn:
+            whole = await messages.ids_of_sessions(conn, workspace_id, list(work.filed_anew | work.thinned_in_bulk))
+            unseen = await messages.ids_of_sessions(
+                conn, workspace_id, list(work.written_in_bulk), unseen_by=unseen_by
+            )
+        await in_thread(self.writer.remove, sessions=work.thinned_in_bulk)
+        await self._put_sessions(workspace_id, work.sessions | work.thinned_in_bulk)
+        await self._put_messages(workspace_id, work.messages.union(whole, unseen))
+
+    async def _put_sessions(self, workspace_id: int, ids: Iterable[int]) -> None:
+        """Read the titles of these sessions into the index; a session that is gone goes out with its messages."""
+        for some in chunks(sorted(ids), READ_AT_ONCE):
+            found = await documents.of_sessions(self.db, workspace_id, some)
+            await in_thread(self.writer.remove, sessions=set(some) - {document.id for document in found})
+            await in_thread(self.writer.put, found)
+            await self._show(len(some))
+
+    async def _put_messages(self, workspace_id: int, ids: Iterable[int]) -> None:
+        """Read these messages into the index; one that is gone goes out."""
+        for some in chunks(sorted(ids), READ_AT_ONCE):
+            found = await documents.of_messages(self.db, workspace_id, some)
+            await in_thread(self.writer.remove, messages=set(some) - {document.id for document in found})
+            await in_thread(self.writer.put, found)
+            await self._show(len(some))
+
+    async def _show(self, documents: int) -> None:
+        """Make what is in visible from time to time, with the token that still holds."""
+        self._uncommitted += documents
+        if self._uncommitted >= COMMIT_EVERY:
+            await in_thread(self.writer.commit, self.writer.cursor())
+            self._uncommitted = 0
+
+    async def _compare(self, unseen_by: str, report: Report) -> None:
+        """Take in every row that the index lacks or that changed since `unseen_by`, and let go what no table has."""
+        async with self.db.system() as conn:
+            workspaces = await people.workspace_ids(conn)
+        surplus = await self._compare_unit("session", workspaces, unseen_by, lambda done: None)
+        await in_thread(self.writer.remove, sessions=surplus)
+        surplus = await self._compare_unit("message", workspaces, unseen_by, report)
+        await in_thread(self.writer.remove, messages=surplus)
+
+    async def _compare_unit(self, unit: Unit, workspaces: Iterable[int], unseen_by: str, report: Report) -> list[int]:
+        """Take in what is missing of one unit; what the index holds too much."""
+        held = await in_thread(lambda: Held(self.writer.ids(unit)))
+        put = self._put_messages if unit == "message" else self._put_sessions
+        done = 0
+        for workspace_id in workspaces:
+            after = 0
+            while page := await self._page(unit, workspace_id, after=after, unseen_by=unseen_by):
+                await put(workspace_id, held.to_put(page))
+                after = page[-1][0]
+                done += len(page)
+                report(done)
+        return held.surplus()
+
+    async def _page(self, unit: Unit, workspace_id: int, *, after: int, unseen_by: str) -> list[tuple[int, bool]]:
+        async with self.db.workspace(workspace_id) as conn:
+            return await messages.ids_after(
+                conn, workspace_id, after=after, limit=COMPARE_AT_ONCE, unseen_by=unseen_by, sessions=unit == "session"
+            )
+
+
+def chunks(ids: list[int], size: int) -> Iterator[list[int]]:
+    """
+    >>> list(chunks([1, 2, 3], 2))
+    [[1, 2], [3]]
+    """
+    return (ids[start : start + size] for start in range(0, len(ids), size))

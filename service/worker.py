@@ -1,0 +1,83 @@
+"""The worker: what happens after a write. Words are indexed at once; the embedding model loads beside that.
+
+    index_words      change log -> text index                  one worker a machine
+    split_messages   change log -> passages and their queue    one worker of all
+    embed            queue -> vectors                          every worker
+    schedule         upkeep at intervals                       one worker of all for each job
+
+A part that fails (Postgres restarts, the disk is full) is started again, after a pause that grows; the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from service.bootstrap import Resources
+from service.jobs import schedule
+from service.jobs.embed import embed_for_ever
+from service.jobs.index_words import index_words
+from service.jobs.split_messages import split_messages
+from service.live.feed import Feed
+
+log = structlog.get_logger()
+
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 30.0
+STEADY_S = 60.0
+"""A part that ran for so long before it failed starts again after the first pause."""
+
+Part = Callable[[], Coroutine[Any, Any, None]]
+
+
+async def run_worker(resources: Resources) -> None:
+    """Work until cancelled; then stop within seconds, with nothing lost: what was not finished is repeated."""
+    feed = Feed(resources.url)
+    queued = asyncio.Event()
+    parts: dict[str, Part] = {
+        "feed": feed.run,
+        "index_words": lambda: index_words(resources.db, feed, resources.settings.text_index_dir),
+        "split_messages": lambda: split_messages(resources.db, resources.url, feed, queued),
+        "embed": lambda: embed_for_ever(resources, queued),
+    }
+    scheduler = schedule.start(resources)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name, part in parts.items():
+                group.create_task(kept_running(name, part))
+    finally:
+        scheduler.shutdown(wait=False)
+
+
+async def kept_running(name: str, part: Part) -> None:
+    """Run a part; start it again whenever it fails. Returns when the part does."""
+    pause_s = FIRST_PAUSE_S
+    while True:
+        started_s = time.monotonic()
+        task = asyncio.create_task(part(), name=name)
+        try:
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+        error = task.exception()
+        if error is None:
+            return
+        pause_s = FIRST_PAUSE_S if time.monotonic() - started_s > STEADY_S else min(2 * pause_s, LONGEST_PAUSE_S)
+        log.warning("part_failed", part=name, error=named(error), again_in_s=pause_s)
+        await asyncio.sleep(pause_s)
+
+
+def named(error: BaseException) -> str:
+    """The kinds of an error and not its text, in which a value may stand.
+
+    >>> named(ExceptionGroup("in a task group", [KeyError("secret")]))
+    'KeyError'
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return ", ".join(named(each) for each in error.exceptions)
+    return type(error).__name__

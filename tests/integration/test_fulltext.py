@@ -1,0 +1,376 @@
+"""The text index, with the real tantivy: what is found, counted, replaced, swapped, and noticed when torn."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import conformance
+import pytest
+from conformance import ELSEWHERE, HERE
+
+from indexing.fulltext import (
+    IndexDamaged,
+    TantivyReader,
+    TantivyWriter,
+    new_generation,
+    open_reader,
+    open_writer,
+    swap,
+)
+from indexing.model import Facet, Filter, Query, TextDocument
+from indexing.query import parse
+
+FACETS: tuple[Facet, ...] = ("source", "project", "model", "role", "tool", "day")
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[TantivyWriter]:
+    opened = open_writer(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def reader(tmp_path: Path, writer: TantivyWriter) -> TantivyReader:
+    return open_reader(tmp_path)
+
+
+def message(id: int, said: str, *, session: int = 1, done: str = "", workspace: int = HERE, **more: object) -> TextDocument:
+    return TextDocument(workspace_id=workspace, unit="message", id=id, session_id=session, said=said, done=done, **more)  # type: ignore[arg-type]
+
+
+def titles(session: int, said: str, **more: object) -> TextDocument:
+    return TextDocument(workspace_id=HERE, unit="session", id=session, session_id=session, said=said, **more)  # type: ignore[arg-type]
+
+
+def asked(q: str, filter: Filter = Filter()) -> Query:  # noqa: B008 - immutable
+    return parse(q, now_ms=0, filter=filter)
+
+
+def found(reader: TantivyReader, q: str, filter: Filter = Filter()) -> list[int]:  # noqa: B008 - immutable
+    reader.refresh()
+    return [hit.id for hit in reader.search(HERE, asked(q, filter), limit=50) if hit.unit == "message"]
+
+
+@pytest.mark.parametrize("case", conformance.CASES, ids=lambda case: case.__name__)
+async def test_it_conforms(case: Callable[[conformance.Find], Awaitable[None]], writer: TantivyWriter, reader: TantivyReader) -> None:
+    """The suite that every index of messages answers."""
+    writer.put(conformance.DOCUMENTS)
+    writer.commit("c.1.1:1:")
+    reader.refresh()
+
+    async def find(workspace_id: int, text: str, filter: Filter = Filter(), *, limit: int = 10) -> list[int]:  # noqa: B008 - immutable
+        return [hit.id for hit in reader.search(workspace_id, asked(text, filter), limit=limit) if hit.unit == "message"]
+
+    await case(find)
+
+
+def test_it_finds_nothing_for_unknown_words_and_empty_queries(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """Without a word that matches there is no hit and no count; stop words alone are looked for like any word."""
+    writer.put([message(1, "The redirect loops"), message(2, "It works")])
+    writer.commit("1")
+    for q in ("", "xyzzyq", "???", "😀"):
+        assert found(reader, q) == []
+        assert reader.count(HERE, asked(q), facets=("role",)).total == 0
+    assert found(reader, "the") == [1]
+
+
+@pytest.mark.parametrize(
+    ("said", "queries"),
+    [
+        ("It fails in handleCallback() when", ["handleCallback", "handlecallback", "callback", "callbacks", "HANDLE", "handleC*", "callb*"]),
+        ("rename user_name to get_user", ["user_name", "user", "name", '"user_name"', "userName"]),
+        ("see src/app/main.py:42 and foo.barBaz", ["src/app/main.py", "path:app/main.py", "main.py", "main", "foo.barBaz", "barbaz", "baz", "42"]),
+        ("error[E0308]: mismatched; connect ECONNREFUSED 127.0.0.1:5432", ["E0308", "e0308", "econnrefused", "127.0.0.1", "127.0.0.1:5432", "5432"]),
+        ("the new HTTPServer of GitHub, XMLHttpRequest2", ["http server", "HTTPServer", "github", "GitHub", "hub", "xmlhttprequest2", "request2"]),
+        ("redirects were redirecting", ["redirect", "redirected", "Redirects", "redir*", '"were redirecting"']),
+        ("a café in İstanbul, Straße 5, naïve ﬁle", ["cafe", "CAFÉ", "istanbul", "strasse", "naive", "file", "cafe\u0301"]),
+        ("東京都の天気はどうですか", ["東京", "東京都", "天気", "京", '"東京都の天気"']),
+        ("한국어는 어렵다 ภาษาไทยง่าย", ["한국어", "ภาษาไทย"]),
+        ("Привет, мир! Ελλάδα מִלָּה", ["привет", "МИР", "ελλάδα", "מלה"]),
+        ("half \ud83d an emoji and \x00 zero", ["half emoji", "zero"]),
+    ],
+)
+def test_it_finds_words_and_code(said: str, queries: list[str], writer: TantivyWriter, reader: TantivyReader) -> None:
+    """Whole identifiers and their pieces, stems, folded accents, scripts without spaces: the same analysis on both sides."""
+    writer.put([message(1, said), message(2, "something else altogether")])
+    writer.commit("1")
+    for q in queries:
+        assert found(reader, q) == [1], q
+
+
+@pytest.mark.parametrize("q", ['"loop redirect"', "-redirect loop", '-"redirect loop" redirect', "redirectx", "x*", '"東都"'])
+def test_it_leaves_out_what_does_not_match(q: str, writer: TantivyWriter, reader: TantivyReader) -> None:
+    """Phrases in their order, exclusions, whole words."""
+    writer.put([message(1, "the redirect loop 東京都")])
+    writer.commit("1")
+    assert found(reader, q) == []
+
+
+def test_it_weighs_what_was_said_above_what_tools_printed(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """The same word in a message's text counts more than in a tool's output; both are found."""
+    writer.put([message(1, "", done="the redirect loop"), message(2, "the redirect loop")])
+    writer.commit("1")
+    assert found(reader, "redirect") == [2, 1]
+
+
+def test_it_prefers_the_whole_identifier(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """Pieces find, and the identifier as it stands comes first."""
+    writer.put([message(1, "the callback should handle it all"), message(2, "call handleCallback with it here"), message(3, "src main app py")])
+    writer.put([message(4, "in src/app/main.py")])
+    writer.commit("1")
+    assert found(reader, "handleCallback") == [2, 1]
+    assert found(reader, "src/app/main.py") == [4, 3]
+
+
+def test_it_lifts_messages_of_a_date_that_is_named(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """Of equal messages, the one written in the month that the query names comes first; a date alone finds nothing."""
+    in_may, in_june = (int(datetime(2026, month, 8, tzinfo=UTC).timestamp() * 1000) for month in (5, 6))
+    writer.put([message(1, "We deployed it", created_at_ms=in_may), message(2, "We deployed it", created_at_ms=in_june)])
+    writer.commit("1")
+    assert (found(reader, "deployed in May"), found(reader, "deployed in June")) == ([1, 2], [2, 1])
+    assert found(reader, "June") == []
+
+
+def test_it_gives_the_newest_for_a_filter_alone(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """A query of filters alone lists what passes them, newest first, and counts it."""
+    writer.put([message(id, "text", role="user" if id % 2 else "tool", created_at_ms=id) for id in range(1, 8)])
+    writer.commit("1")
+    assert found(reader, "role:user") == [7, 5, 3, 1]
+    assert reader.count(HERE, asked("role:user"), facets=("role",)).facets == {"role": {"user": 4}}
+
+
+def test_it_finds_sessions_by_their_titles(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """Titles are hits of their own; filters of sessions apply to them, and filters of messages leave them out."""
+    writer.put([titles(7, "Fix the redirect", source="pi", project_name="shop", kind="agent", tags=("keep",)), message(7, "redirect", session=8)])
+    writer.commit("1")
+    reader.refresh()
+
+    def sessions(filter: Filter) -> list[int]:
+        return [hit.id for hit in reader.search(HERE, asked("redirect", filter), limit=9) if hit.unit == "session"]
+
+    for filter in (Filter(), Filter(sources=("pi",)), Filter(projects=("shop",)), Filter(kinds=("agent",)), Filter(tags=("keep",)), Filter(session_ids=(7,))):
+        assert sessions(filter) == [7], filter
+    for filter in (Filter(sources=("aider",)), Filter(roles=("user",)), Filter(tools=("Bash",)), Filter(models=("m",)), Filter(has_error=False)):
+        assert sessions(filter) == [], filter
+    assert (reader.count(HERE, asked("redirect")).total, reader.count(HERE, asked("redirect"), unit="session").total) == (1, 2)
+
+
+def test_it_tells_which_messages_a_query_admits(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """What was found by meaning must pass the filter, hold required phrases and no excluded word; wanted words do not matter."""
+    writer.put([message(1, "redirect loop", role="user"), message(2, "loop redirect", role="user"), message(3, "redirect loop", role="tool")])
+    writer.put([message(4, "redirect loop", workspace=ELSEWHERE, role="user")])
+    writer.commit("1")
+    reader.refresh()
+    ids = [1, 2, 3, 4, 99]
+    assert reader.admits(HERE, asked('"redirect loop" cookie'), ids) == {1, 3}
+    assert reader.admits(HERE, asked('cookie -"redirect loop" role:user'), ids) == {2}
+    assert reader.admits(HERE, asked("cookie"), []) == set()
+
+
+def test_it_counts_what_brute_force_counts(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """Totals and facets, in messages and in sessions, joined with ids found by meaning: exactly those of a plain loop."""
+    chance = random.Random(8)
+    documents = [
+        message(
+            id, " ".join(chance.choices(["alpha", "beta", "gamma", "delta"], k=3)), session=chance.randrange(900),
+            source=chance.choice(["pi", "aider"]), project_name=chance.choice(["shop", "blog", ""]), model=chance.choice(["m1", "m2"]),
+            role=chance.choice(["user", "assistant"]), tools=tuple(chance.sample(["Bash", "Read", "Edit"], k=chance.randrange(3))),
+            created_at_ms=1_767_225_600_000 + chance.randrange(20) * conformance.DAY_MS,
+        )
+        for id in range(10_000)
+    ]  # fmt: skip
+    also = chance.sample(range(10_000), 200)
+    writer.put([*documents, titles(901, "alpha", source="pi"), titles(3, "alpha", source="pi")])
+    writer.commit("1")
+    reader.refresh()
+    for q, unit, filter in (
+        ("alpha", "message", Filter()), ("alpha beta", "session", Filter()), ("alpha", "session", Filter(sources=("pi",))),
+        ("alpha -beta", "session", Filter(roles=("user",))), ("nothing", "message", Filter(tools=("Bash",))),
+    ):  # fmt: skip
+        words, excluded = {word for word in q.split() if word[0] != "-"}, {word[1:] for word in q.split() if word[0] == "-"}
+        matching = [
+            each for each in documents
+            if conformance.passes(each, filter) and not excluded & {*each.said.split()} and (words & {*each.said.split()} or each.id in also)
+        ]  # fmt: skip
+        if unit == "session" and not filter.roles:
+            matching += [titles(id, "alpha", source="pi", created_at_ms=0) for id in (901, 3)]
+        expected = {facet: dict(_counted(matching, facet, unit)) for facet in FACETS}
+        total = len({each.session_id for each in matching} if unit == "session" else matching)
+        counts = reader.count(HERE, asked(q, filter), also=also, unit=unit, facets=FACETS)  # type: ignore[arg-type]
+        assert (counts.total, counts.facets) == (total, expected), (q, unit)
+
+
+def _counted(documents: list[TextDocument], facet: Facet, unit: str) -> Counter[str]:
+    def values(each: TextDocument) -> list[str]:
+        day = datetime.fromtimestamp(each.created_at_ms / 1000, UTC).strftime("%Y-%m-%d")
+        found = {"source": [each.source], "project": [each.project_name], "model": [each.model], "role": [each.role], "tool": each.tools, "day": [day]}
+        return [value for value in found[facet] if value]
+
+    seen = {(value, each.session_id if unit == "session" else each.id) for each in documents for value in values(each)}
+    return Counter(value for value, _ in seen)
+
+
+def test_it_counts_more_sessions_than_tantivy_has_buckets(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """Beyond 65,000 sessions the count is made of ranges, and stays exact."""
+    writer.put([message(id, "alpha", session=id * 1_000_003, source="pi" if id % 4 else "aider") for id in range(1, 70_001)])
+    writer.commit("1")
+    reader.refresh()
+    counts = reader.count(HERE, asked("alpha"), unit="session", facets=("source",))
+    assert (counts.total, counts.facets) == (70_000, {"source": {"pi": 52_500, "aider": 17_500}})
+
+
+def test_it_replaces_and_removes(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """Putting again replaces (in one batch the last wins), a session goes with its titles and messages, a workspace with all."""
+    writer.put([message(1, "old"), message(1, "new"), message(2, "new"), message(3, "new", session=2), titles(2, "new"), message(4, "new", workspace=ELSEWHERE)])
+    writer.commit("1")
+    assert (found(reader, "old"), sorted(found(reader, "new"))) == ([], [1, 2, 3])
+    writer.put([message(2, "newer")])
+    writer.remove(messages=[1], sessions=[2])
+    assert sorted(found(reader, "new")) == [1, 2, 3], "nothing shows before the commit"
+    writer.commit("2")
+    assert (found(reader, "new"), found(reader, "newer")) == ([], [2])
+    assert (list(writer.ids("message")), list(writer.ids("session"))) == ([2, 4], [])
+    writer.remove_workspace(ELSEWHERE)
+    writer.commit("3")
+    assert list(writer.ids("message")) == [2]
+
+
+def test_it_names_all_ids_in_order(writer: TantivyWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page by page, every committed id once, large ones too."""
+    monkeypatch.setattr("indexing.fulltext.writer._IDS_AT_ONCE", 7)
+    ids = [*range(50), 2**62]
+    writer.put([message(id, "x") for id in reversed(ids)])
+    writer.put([titles(5, "x")])
+    writer.commit("1")
+    assert (list(writer.ids("message")), list(writer.ids("session"))) == (ids, [5])
+
+
+def test_it_keeps_the_cursor_with_the_documents(tmp_path: Path) -> None:
+    """Index and cursor are of one commit: what was not committed is gone with its cursor when the process is."""
+    script = (
+        "import os, sys; from pathlib import Path; from indexing.fulltext import open_writer; from indexing.model import TextDocument\n"
+        "writer = open_writer(Path(sys.argv[1])); put = lambda id: writer.put([TextDocument(workspace_id=1, unit='message', id=id, session_id=1, said='x')])\n"
+        "put(1); writer.commit('c.1.5:5:'); put(2); os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False).returncode == 9
+    writer = open_writer(tmp_path)
+    assert (writer.cursor(), list(writer.ids("message")), open_reader(tmp_path).cursor()) == ("c.1.5:5:", [1], "c.1.5:5:")
+    writer.close()
+
+
+def test_it_reads_an_index_that_is_not_there_yet(tmp_path: Path) -> None:
+    """An API process may start first: it finds nothing, and everything as soon as there is a writer."""
+    reader = open_reader(tmp_path / "later")
+    assert (found(reader, "alpha"), reader.cursor()) == ([], "")
+    writer = open_writer(tmp_path / "later")
+    assert writer.cursor() == ""
+    writer.put([message(1, "alpha")])
+    writer.commit("1")
+    assert found(reader, "alpha") == [1]
+    writer.close()
+
+
+def test_it_swaps_generations_while_searching_goes_on(tmp_path: Path, writer: TantivyWriter, reader: TantivyReader) -> None:
+    """A reader answers from the old index until it refreshes, from the new one after, and never from neither."""
+    writer.put([message(1, "alpha old")])
+    writer.commit("1")
+    stop, answers = threading.Event(), set()
+
+    def search() -> None:
+        while not stop.is_set():
+            answers.add(tuple(found(reader, "alpha")))
+
+    searching = threading.Thread(target=search)
+    searching.start()
+    for generation in range(5):
+        replacement = new_generation(tmp_path)
+        replacement.put([message(1, "alpha"), message(2 + generation, "alpha")])
+        replacement.commit(f"g{generation}")
+        swap(tmp_path, replacement)
+        replacement.close()
+    stop.set()
+    searching.join()
+    assert () not in answers
+    assert sorted(found(reader, "alpha")) == [1, 6]
+    assert reader.cursor() == "g4"
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1, "old generations are taken away"
+
+
+def test_it_takes_half_built_generations_away(tmp_path: Path) -> None:
+    """A reindex that a crash cut short leaves a directory, and the next writer clears it."""
+    open_writer(tmp_path).close()
+    new_generation(tmp_path).close()
+    open_writer(tmp_path).close()
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
+
+
+def test_it_allows_one_writer(tmp_path: Path, writer: TantivyWriter) -> None:
+    """A second one is refused, in this process or another."""
+    with pytest.raises(ValueError, match="LockBusy"):
+        open_writer(tmp_path)
+
+
+@pytest.mark.parametrize("harm", ["cut short", "emptied", "gone", "one bit turned"])
+def test_it_notices_a_torn_index(harm: str, tmp_path: Path) -> None:
+    """Whichever file is torn, opening to write says that the index must be built anew, and that can be done beside it."""
+    writer = open_writer(tmp_path)
+    writer.put([message(id, f"alpha word{id}") for id in range(20)])
+    writer.commit("1")
+    writer.close()
+    [generation] = [path for path in tmp_path.iterdir() if path.is_dir()]
+    for file in sorted(each for each in generation.iterdir() if not each.name.startswith(".")):
+        whole = file.read_bytes()
+        _harm(file, harm)
+        if file.name != "meta.json" or harm != "one bit turned":
+            with pytest.raises(IndexDamaged):
+                open_writer(tmp_path)
+        file.write_bytes(whole)
+    _harm(generation / "meta.json", "gone")
+    with pytest.raises(IndexDamaged, match="backscroll reindex"):
+        open_reader(tmp_path)
+    rebuilt = new_generation(tmp_path)
+    rebuilt.put([message(1, "alpha")])
+    rebuilt.commit("2")
+    swap(tmp_path, rebuilt)
+    rebuilt.close()
+    assert found(open_reader(tmp_path), "alpha") == [1]
+
+
+def _harm(file: Path, harm: str) -> None:
+    content = file.read_bytes()
+    if harm == "gone":
+        file.unlink()
+    elif harm == "one bit turned":
+        file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    else:
+        file.write_bytes(content[: len(content) // 2] if harm == "cut short" else b"")
+
+
+def test_it_takes_huge_and_strange_texts(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """A megabyte of base64 does not fill the dictionary, and what stands behind it is found."""
+    blob = "".join(random.Random(1).choices("ABCDEFGHabcdefgh0123456789+/", k=1_000_000))
+    writer.put([message(1, f"before {blob} after"), message(2, "word " * 200_000 + "end"), message(3, "x" * 1_000_000), message(4, "\x00\ud800" * 100)])
+    writer.put([message(5, "early", created_at_ms=-(2**60)), message(6, "late", created_at_ms=2**60)])
+    writer.commit("1")
+    assert found(reader, "before after") == [1]
+    assert found(reader, "end") == [2]
+    assert sorted(found(reader, "early late")) == [5, 6]
+    [generation] = [path for path in writer.path.parent.iterdir() if path.is_dir()]
+    assert sum(file.stat().st_size for file in generation.iterdir()) < 2_000_000
+
+
+def test_it_answers_a_huge_query(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """A pasted page is bounded, whether words, one phrase or a script without spaces."""
+    writer.put([message(1, "alpha 東京都")])
+    writer.commit("1")
+    assert found(reader, "alpha " + " ".join(f"w{number}" for number in range(5_000))) == [1]
+    assert found(reader, f'"{"alpha " * 1_500}"') == []
+    assert found(reader, "東京都" * 3_000) == [1]
