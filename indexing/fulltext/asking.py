@@ -67,7 +67,7 @@ def ranked(workspace_id: int, asked: Asked) -> Query | None:
 
 def passing(workspace_id: int, asked: Asked) -> Query | None:
     """All messages that pass the filter and hold no excluded term, for a query of filters alone; None without a filter."""
-    if asked.filter == Filter():
+    if asked.filter == Filter() or any(term.occur != "must_not" for term in asked.terms):
         return None
     clauses = [(Occur.Must, each) for each in _limits(workspace_id, asked.filter, "message")]
     return Query.boolean_query(clauses + [(Occur.MustNot, each) for each in _terms(asked, "must_not")])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -67,12 +66,6 @@ class SearchBody(msgspec.Struct, kw_only=True, rename="camel"):
     commit: str | None = None
 
 
-def from_query(given: Sequence[tuple[str, str]]) -> SearchAsked:
-    """`facets` may also stand in one parameter with commas. Errors: `RequestError`."""
-    spread = [(name, each) for name, value in given for each in (value.split(",") if name == "facets" else [value]) if each]
-    return asked(params.from_query(spread, SearchAsked))
-
-
 def from_body(body: bytes) -> SearchAsked:
     """Errors: `RequestError`.
 
@@ -83,10 +76,11 @@ def from_body(body: bytes) -> SearchAsked:
     filter = given.pop("filter", None) or {}
     if not isinstance(filter, dict):
         raise RequestError("filter must be an object.")
-    return asked(params.from_json(given | filter, SearchAsked))
+    return checked(params.from_json(given | filter, SearchAsked))
 
 
-def asked(search: SearchAsked) -> SearchAsked:
+def checked(search: SearchAsked) -> SearchAsked:
+    """Errors: `RequestError` when there is nothing to look for."""
     if not search.q.strip():
         raise RequestError("Missing query parameter 'q'")
     return search

@@ -20,7 +20,9 @@ from service.storage.database import Connection, Database
 
 WAIT_S = 5.0
 LOOK_S = 0.01
-SHARE = 0.05
+NOTHING_SEEN = "3:3:"
+"""The snapshot that sees no transaction: 3 is the first that a cluster gives out."""
+SHARE = 0.2
 """Of the time, at most, counting lags may take: the counts of a far-off index are used for a while."""
 
 
@@ -85,10 +87,6 @@ async def is_missing(db: Database, workspace_id: int, cursor: str, token: Snapsh
         return await change_log.missing(conn, workspace_id, cursor=cursor, token=str(token))
 
 
-NOTHING_SEEN = "3:3:"
-"""The snapshot that sees no transaction: 3 is the first that a cluster gives out."""
-
-
 def seen_by_text(resources: Resources) -> str:
     """The snapshot of the text index as it is open here."""
     match = snapshot.TOKEN.fullmatch(resources.text.cursor())
@@ -98,3 +96,11 @@ def seen_by_text(resources: Resources) -> str:
 def passages_cursor(epoch: str) -> str:
     """The name of the follower that splits messages into passages."""
     return f"passages:{epoch}"
+
+
+async def waiting_in_all(resources: Resources) -> dict[str, int]:
+    """What waits in all workspaces, by index; nothing is said of an index that is not there."""
+    async with resources.db.system() as conn:
+        waiting = {"text": await change_log.waiting_in_all(conn, seen_by_text(resources))}
+        model = await embeddings.active(conn)
+        return waiting if model is None else waiting | {"vectors": await embeddings.waiting_of_model(conn, model.id)}

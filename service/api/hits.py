@@ -101,12 +101,14 @@ class Rows(msgspec.Struct, frozen=True):
     messages: Mapping[int, Mapping[str, Any]]
 
 
-async def reread(conn: Connection, workspace_id: int, shown: Sequence[Group] | Sequence[Fused]) -> Rows:
-    """The rows of these results."""
-    found = [match for each in shown for match in (each.matches if isinstance(each, Group) else (each,))]
-    session_rows = await sessions.by_ids(conn, workspace_id, sorted({each.session_id for each in shown}))
-    message_rows = await messages.hits(conn, workspace_id, sorted({match.id for match in found}))
-    return Rows(session_rows, message_rows)
+async def reread(conn: Connection, workspace_id: int, groups: Sequence[Group], found: Sequence[Fused]) -> Rows:
+    """The rows of sessions with their matches, and of messages with their sessions."""
+    session_ids = {group.session_id for group in groups} | {each.session_id for each in found}
+    message_ids = {match.id for match in found} | {match.id for group in groups for match in group.matches}
+    return Rows(
+        await sessions.by_ids(conn, workspace_id, sorted(session_ids)),
+        await messages.hits(conn, workspace_id, sorted(message_ids)),
+    )
 
 
 def session_hits(shown: Sequence[Group], rows: Rows, terms: Sequence[Term], *, explain: bool) -> list[SessionHit]:

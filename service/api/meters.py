@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from service.api.exchange import Exchange
@@ -24,7 +26,7 @@ class Meters:
             registry=self._registry,
         )
         self._lag = Gauge(
-            "backscroll_index_lag", "Messages (text) or passages (vectors) that wait to be indexed.", ["index"], registry=self._registry
+            "backscroll_index_lag", "Changes of messages (text) or passages (vectors) that wait.", ["index"], registry=self._registry
         )
 
     def observe(self, exchange: Exchange, duration_s: float) -> None:
@@ -33,8 +35,10 @@ class Meters:
         self._requests.labels(method, exchange.route, str(exchange.status)).inc()
         self._seconds.labels(method, exchange.route).observe(duration_s)
 
-    def lag(self, index: str, waiting: int) -> None:
-        self._lag.labels(index).set(waiting)
+    def lags(self, waiting: Mapping[str, int]) -> None:
+        """What waits, by index."""
+        for index, count in waiting.items():
+            self._lag.labels(index).set(count)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

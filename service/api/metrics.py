@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from service.api import limits
+from contextlib import suppress
+
+from service.api import freshness, limits
 from service.api.params import Nothing
 from service.api.routes import Answer, Call, route
+from service.errors import DatabaseUnavailable, NotYet
 
 
 @route(
@@ -15,4 +18,7 @@ from service.api.routes import Answer, Call, route
 async def get_metrics(call: Call, asked: Nothing) -> Answer:
     if not limits.is_loopback(call.client, call.headers):
         await call.desk.keys.admit(call.headers, "admin", now=call.now)
-    return Answer(call.desk.meters.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    # What this process answered is told also while Postgres is away.
+    with suppress(DatabaseUnavailable, NotYet):
+        call.desk.meters.lags(await freshness.waiting_in_all(call.resources))
+    return Answer(call.desk.meters.text(), media_type="text/plain; version=0.0.4")

@@ -36,7 +36,7 @@ class Error(msgspec.Struct, kw_only=True, rename="camel"):
 
 def document(routes: Sequence[Route]) -> dict[str, Any]:
     """The whole description."""
-    structs = {struct for route in routes for struct in (route.takes, route.gives) if isinstance(struct, type)} | {Error}
+    structs = {struct for route in routes for struct in (*answers(route), route.takes) if struct is not None} | {Error}
     ordered = sorted(structs, key=lambda struct: struct.__name__)
     references, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
     of = dict(zip(ordered, references, strict=True))
@@ -97,7 +97,8 @@ def responses(route: Route, of: dict[type[Any], dict[str, Any]]) -> dict[str, An
     if isinstance(route.gives, str):
         content = {route.gives: {"example": route.example}}
     else:
-        content = {JSON: {"schema": of[route.gives], "example": route.example}}
+        schemas = [of[struct] for struct in answers(route)]
+        content = {JSON: {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}, "example": route.example}}
     described: dict[str, Any] = {"200": {"description": "Done.", "content": content}}
     if route.scope is not None and route.method != "GET":
         described["200"]["headers"] = {"X-Commit": {"description": "The token of this write.", "schema": {"type": "string"}}}
@@ -105,6 +106,13 @@ def responses(route: Route, of: dict[type[Any], dict[str, Any]]) -> dict[str, An
     for status in sorted({*route.errors, *always}):
         described[str(status)] = error_response(status, of)
     return described
+
+
+def answers(route: Route) -> tuple[type[Any], ...]:
+    """The structs of the answer; none where it is no JSON of ours."""
+    if isinstance(route.gives, tuple):
+        return route.gives
+    return () if isinstance(route.gives, str) else (route.gives,)
 
 
 def error_response(status: int, of: dict[type[Any], dict[str, Any]]) -> dict[str, Any]:

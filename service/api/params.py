@@ -32,7 +32,8 @@ Names = Annotated[list[Name], Meta(max_length=200)]
 Moment = Annotated[
     str | int | None,
     Meta(
-        description="A date: epoch milliseconds, ISO 8601, or YYYY-MM-DD (its first moment in `tz`).",
+        title="a date: epoch milliseconds, ISO 8601 or YYYY-MM-DD",
+        description="The first moment of a day, in `tz`, where no time is given.",
         examples=["2026-01-31", "2026-01-31T08:00:00Z", 1769846400000],
     ),
 ]
@@ -74,7 +75,9 @@ def from_query(given: Iterable[tuple[str, str]], type: type[P]) -> P:
         if name not in known:
             continue
         if known[name].get("type") == "array":
-            read.setdefault(name, []).append(value)
+            # What is one of a few words holds no comma: several may stand in one parameter.
+            several = value.split(",") if "enum" in known[name]["items"] else [value]
+            read.setdefault(name, []).extend(several)
         else:
             read[name] = value
     return converted(read, type)
@@ -119,6 +122,8 @@ def takes(schema: Mapping[str, Any]) -> str:
     >>> takes({"type": "array", "items": {"enum": ["source", "day"]}})
     'a list, each of it one of source, day'
     """
+    if "title" in schema:
+        return str(schema["title"])
     if "anyOf" in schema:
         return takes(schema["anyOf"][0])
     if "enum" in schema:

@@ -113,8 +113,8 @@ class Route(msgspec.Struct, kw_only=True, frozen=True):
     asks: type[Any]
     takes: type[Any] | None
     """The struct that describes a JSON body."""
-    gives: type[Any] | str
-    """The struct of the answer, or a media type."""
+    gives: tuple[type[Any], ...] | type[Any] | str
+    """The struct of the answer (several: one of them), or a media type."""
     example: Any
     """An answer, as JSON values."""
     example_body: Any
@@ -136,7 +136,7 @@ def route(
     scope: Scope | None,
     summary: str,
     description: str,
-    gives: type[Any] | str,
+    gives: tuple[type[Any], ...] | type[Any] | str,
     example: Any,
     asks: type[P] = params.Nothing,  # type: ignore[assignment]  # the default of a type variable
     takes: type[Any] | None = None,

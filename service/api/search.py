@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from indexing import search as engine
 from indexing.fulltext import IndexDamaged
-from indexing.fusion import Fused
-from indexing.model import Counts
-from indexing.search import Group, Mode
-from service.api import asking, cursors, examples, freshness, hits, shapes
+from service.api import asking, cursors, examples, freshness, hits, results, shapes
 from service.api.asking import SearchAsked, SearchBody
-from service.api.freshness import Lag
 from service.api.params import Nothing
 from service.api.rankings import Cursor, Kept
+from service.api.results import MessageResults, SessionResults
 from service.api.routes import Answer, Call, answer, commit_of, route
 from service.errors import NotYet
 
@@ -30,37 +24,12 @@ DESCRIPTION = (
 )
 
 
-class FacetValue(msgspec.Struct):
-    value: str
-    count: int
-
-
-class Results(msgspec.Struct, kw_only=True, rename="camel"):
-    """`total` and `facets` count all that matches, in sessions or messages as groupBy says."""
-
-    total: int
-    next_cursor: str | UnsetType = UNSET
-    facets: dict[str, list[FacetValue]] | UnsetType = UNSET
-    took_ms: float
-    mode_used: Mode
-    fallback_reason: str | UnsetType = UNSET
-    index: Lag
-
-
-class SessionResults(Results, kw_only=True):
-    results: list[hits.SessionHit]
-
-
-class MessageResults(Results, kw_only=True):
-    results: list[hits.MessageHit]
-
-
 @route(
     "GET", "/api/search", scope="read", summary="Search", description=DESCRIPTION, asks=SearchAsked,
     gives=(SessionResults, MessageResults), example=examples.SEARCH_RESULTS, errors=(400,),
 )  # fmt: skip
 async def search_by_query(call: Call, asked: SearchAsked) -> Answer:
-    return await search(call, asking.from_query(call.query))
+    return await search(call, asking.checked(asked))
 
 
 @route(
@@ -84,28 +53,20 @@ async def search(call: Call, asked: SearchAsked) -> Answer:
     started_s = time.perf_counter()
     of = f"search {asking.fingerprint(asked)}"
     place = cursors.decode(asked.cursor, Cursor, of=of) if asked.cursor else Cursor("", 0)
-    if place.ranking:
-        kept = call.desk.rankings.get(place.ranking, workspace_id=call.workspace_id)
-    else:
-        kept = await rank(call, asked)
+    kept = call.desk.rankings.get(place.ranking, workspace_id=call.workspace_id) if asked.cursor else await rank(call, asked)
     end = place.first + asked.limit
-    sessions, messages = kept.sessions[place.first : end], kept.messages[place.first : end]
+    shown = msgspec.structs.replace(
+        kept, sessions=kept.sessions[place.first : end], messages=kept.messages[place.first : end]
+    )
     async with call.rows() as conn:
-        rows = await hits.reread(conn, call.workspace_id, sessions, messages)
+        rows = await hits.reread(conn, call.workspace_id, shown.sessions, shown.messages)
         lag = await call.desk.lags.of(conn, call.workspace_id, call.resources)
-    common = {
-        "total": kept.counts.total,
-        "next_cursor": next_cursor(call, kept, place, asked.limit, of),
-        "facets": facets(kept.counts) if asked.facets else UNSET,
-        "mode_used": kept.mode_used,
-        "fallback_reason": kept.fallback_reason or UNSET,
-        "index": lag,
-    }
-    found: SessionResults | MessageResults
-    if asked.group_by == "session":
-        shown = hits.session_hits(sessions, rows, kept.terms, explain=asked.explain)
-    else:
-        found = 
+    found = results.of(shown, rows, lag, asked)
+    if asked.limit and end < max(len(kept.sessions), len(kept.messages)):
+        name = place.ranking or call.desk.rankings.keep(kept)
+        found.next_cursor = cursors.encode(Cursor(name, end), of=of)
+    found.took_ms = round((time.perf_counter() - started_s) * 1000, 2)
+    return answer(found)
 
 
 async def rank(call: Call, asked: SearchAsked) -> Kept:
@@ -138,17 +99,3 @@ async def rank(call: Call, asked: SearchAsked) -> Kept:
         mode_used=ranking.mode_used,
         fallback_reason=ranking.fallback_reason,
     )
-
-
-def results(kept: Kept, shown: Any, rows: hits.Rows, asked: SearchAsked) -> Any:
-    show: Any = hits.session_hits if asked.group_by == "session" else hits.message_hits
-    return show(shown, rows, kept.terms, explain=asked.explain)
-
-
-def facets(counts: Counts) -> dict[str, list[FacetValue]]:
-    """The most frequent values of each facet first; days in their order."""
-    found: dict[str, list[FacetValue]] = {}
-    for facet, values in counts.facets.items():
-        ordered = sorted(values.items()) if facet == "day" else sorted(values.items(), key=lambda each: (-each[1], each[0]))
-        found[facet] = [FacetValue(value, count) for value, count in ordered]
-    return found

@@ -47,9 +47,16 @@ def search(
 @with_json
 @click.option("--source", help="Only of this tool, for example claude-code.")
 @click.option("--project", help="Only of this project (name or path).")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Sessions at most.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Sessions at most."
+)
 def sessions(
-    context: click.Context, settings: Settings, as_json: bool, source: str | None, project: str | None, limit: int
+    context: click.Context,
+    settings: Settings,
+    as_json: bool,
+    source: str | None,
+    project: str | None,
+    limit: int,
 ) -> None:
     """List sessions, the latest first; `sessions show ID` prints one.
 
@@ -67,17 +74,25 @@ def sessions(
         output.print_json(answer)
         return
     rows = [
-        (output.minute(s["updatedAt"]), s.get("title") or "Untitled", s["source"], s.get("projectName") or "", s["messageCount"], s["id"])
+        (
+            output.minute(s["updatedAt"]),
+            s.get("title") or "Untitled",
+            s["source"],
+            s.get("projectName") or "",
+            s["messageCount"],
+            s["id"],
+        )
         for s in answer["sessions"]
     ]
     output.print_table(["updated", "title", "source", "project", "messages", "id"], rows, right=["messages"])
 
 
 @sessions.command()
+@click.pass_context
 @click.argument("session_id", metavar="ID")
 @with_settings
 @with_json
-def show(settings: Settings, session_id: str, as_json: bool) -> None:
+def show(context: click.Context, settings: Settings, session_id: str, as_json: bool) -> None:
     """Print a session: its messages in order.
 
     ID is the session's id or the one that its tool gave it.
@@ -90,6 +105,7 @@ def show(settings: Settings, session_id: str, as_json: bool) -> None:
 
     with Client.of(settings) as client:
         answer = client.session(session_id)
+    as_json = as_json or bool(context.parent and context.parent.params["as_json"])
     (output.print_json if as_json else output.print_session)(answer)
 
 

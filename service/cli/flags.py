@@ -35,23 +35,37 @@ class Verbs(click.Group):
             ctx.exit(error.exit_code)
 
 
-def tell_in_one_sentence(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def tell_in_one_sentence(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
     """What Python calls for an error that nobody expected, in place of a traceback. It exits with 1."""
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
     # Not the error's own text: it may quote what people wrote.
-    click.echo(f"Backscroll failed unexpectedly ({kind.__name__}{place}). BACKSCROLL_DEBUG=1 shows the way there.", err=True)
+    click.echo(
+        f"Backscroll failed unexpectedly ({kind.__name__}{place}). BACKSCROLL_DEBUG=1 shows the way there.",
+        err=True,
+    )
 
 
 def with_settings(verb: Verb) -> Verb:
     """Give the verb `settings`: the environment's, overridden by --home, --host and --port."""
 
-    @click.option("--home", type=click.Path(path_type=Path), help="Where Backscroll keeps its data. [BACKSCROLL_HOME]")
+    @click.option(
+        "--home", type=click.Path(path_type=Path), help="Where Backscroll keeps its data. [BACKSCROLL_HOME]"
+    )
     @click.option("--host", help="The address of the service. [BACKSCROLL_HOST]")
     @click.option("--port", type=click.IntRange(0, 65535), help="Its port. [BACKSCROLL_PORT]")
     @functools.wraps(verb)
     def wrapped(*args: Any, home: Path | None, host: str | None, port: int | None, **options: Any) -> None:
+        outer = click.get_current_context().parent
+        given = outer.params if outer else {}  # flags before a verb of a group count too
+        home, host, port = (
+            home or given.get("home"),
+            host or given.get("host"),
+            given.get("port") if port is None else port,
+        )
         # An address that is given by flag is meant, whatever BACKSCROLL_URL says.
         url = "" if host is not None or port is not None else None
         settings: Settings = from_environment(home=home, host=host, port=port, url=url)

@@ -38,7 +38,9 @@ def print_json(answer: Any) -> None:
     print(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()
+) -> None:
     """Rows under their columns; a cell that is too long is cut with an ellipsis. `right`: columns of numbers."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
@@ -71,7 +73,10 @@ def print_findings(done: Sequence[Finding], findings: Sequence[Finding]) -> None
     for finding in done:
         out.print(Text("done  ", style="cyan") + Text(f"{finding.check}: {finding.found}"))
     for finding in findings:
-        out.print(Text(f"{finding.state:<6}", style=STYLES[finding.state]) + Text(f"{finding.check}: {finding.found}"))
+        out.print(
+            Text(f"{finding.state:<6}", style=STYLES[finding.state])
+            + Text(f"{finding.check}: {finding.found}")
+        )
         if finding.advice:
             out.print(Padding(Text(finding.advice, style="dim"), (0, 0, 0, 6)))
 
@@ -114,7 +119,9 @@ def about(session: Mapping[str, Any], *, score: float) -> str:
     ' · pi · api · score 1.23 · s1'
     """
     known = (session.get("source"), session.get("projectName"))
-    return " · ".join([day(session["createdAt"]), *(clean(k) for k in known if k), f"score {score:.2f}", session["id"]])
+    return " · ".join(
+        [day(session["createdAt"]), *(clean(k) for k in known if k), f"score {score:.2f}", session["id"]]
+    )
 
 
 def snippet(match: Mapping[str, Any]) -> Text:

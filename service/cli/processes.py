@@ -10,7 +10,9 @@ from service.settings import Settings
 
 @click.command("serve")
 @with_settings
-@click.option("--with-sample", is_flag=True, help="Load the sample when there are no sessions yet, and show a search.")
+@click.option(
+    "--with-sample", is_flag=True, help="Load the sample when there are no sessions yet, and show a search."
+)
 def serve_verb(settings: Settings, with_sample: bool) -> None:
     """Start everything that one machine needs, and keep it running.
 
@@ -92,7 +94,9 @@ def migrate(settings: Settings, as_json: bool, status: bool) -> None:
         rows = [{"name": m.name, "applied": m.applied, "changed": m.changed} for m in found]
         output.print_json({"applied": applied, "migrations": rows})
         return
-    words = {m.name: "changed afterwards" if m.changed else "applied" if m.applied else "waits" for m in found}
+    words = {
+        m.name: "changed afterwards" if m.changed else "applied" if m.applied else "waits" for m in found
+    }
     words |= dict.fromkeys(applied, "applied now")
     output.print_table(["migration", "state"], list(words.items()))
 

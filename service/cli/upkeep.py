@@ -12,9 +12,13 @@ from service.settings import Settings
 @with_settings
 @with_json
 @click.option("--words", is_flag=True, help="Only the text index.")
-@click.option("--meaning", is_flag=True, help="Only the vectors; also the way to another BACKSCROLL_EMBEDDING_MODEL.")
+@click.option(
+    "--meaning", is_flag=True, help="Only the vectors; also the way to another BACKSCROLL_EMBEDDING_MODEL."
+)
 def reindex(settings: Settings, as_json: bool, words: bool, meaning: bool) -> None:
-    """Build the indexes anew from the database, while searching goes on; both unless one is named.
+    """Build the indexes anew from the database, while searching goes on.
+
+    Both, unless one is named.
 
     \b
     backscroll reindex --words
@@ -29,7 +33,9 @@ def reindex(settings: Settings, as_json: bool, words: bool, meaning: bool) -> No
     async def rebuild(report: job.Report) -> None:
         resources = await open_resources(settings)
         try:
-            await job.reindex(resources, words=words or not meaning, meaning=meaning or not words, report=report)
+            await job.reindex(
+                resources, words=words or not meaning, meaning=meaning or not words, report=report
+            )
         finally:
             await resources.close()
 
@@ -46,7 +52,11 @@ def reindex(settings: Settings, as_json: bool, words: bool, meaning: bool) -> No
 @click.command()
 @with_settings
 @with_json
-@click.option("--repair", is_flag=True, help="First mend what is simple: migrations, partitions, missing vectors, the key file's mode.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="First mend what is simple: migrations, partitions, missing vectors, the key file's mode.",
+)
 @click.pass_context
 def doctor(context: click.Context, settings: Settings, as_json: bool, repair: bool) -> None:
     """Look for what is wrong, and say what it means and what to do. Exit code 1 when something does not work.
@@ -97,11 +107,17 @@ def load(settings: Settings, as_json: bool, if_empty: bool) -> None:
 
     with Client.of(settings) as client:
         loaded = samples.load_if_empty(client) if if_empty else samples.load(client)
-    counts = {"sessions": loaded.sessions, "messages": loaded.messages} if loaded else {"sessions": 0, "messages": 0}
+    counts = (
+        {"sessions": loaded.sessions, "messages": loaded.messages}
+        if loaded
+        else {"sessions": 0, "messages": 0}
+    )
     if as_json:
         output.print_json(counts)
     elif loaded:
-        click.echo(f"Loaded the sample: {loaded.sessions} sessions, {loaded.messages} messages. `backscroll sample remove` takes it out.")
+        click.echo(
+            f"Loaded the sample: {loaded.sessions} sessions, {loaded.messages} messages. `backscroll sample remove` takes it out."
+        )
 
 
 @sample.command()

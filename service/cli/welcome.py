@@ -18,7 +18,9 @@ QUESTION = "endless redirect after signing in"
 def tell(settings: Settings) -> None:
     """One line: where it answers, where the key is, what to try."""
     tried = shlex.join(["backscroll", "search", *flags(settings), QUESTION])
-    click.echo(f"Backscroll is ready on {served(settings).base_url} · key in {settings.key_file} · try: {tried}")
+    click.echo(
+        f"Backscroll is ready on {served(settings).base_url} · key in {settings.key_file} · try: {tried}"
+    )
 
 
 def with_sample(settings: Settings) -> None:
@@ -32,7 +34,9 @@ def with_sample(settings: Settings) -> None:
 def run(settings: Settings, *arguments: str) -> None:
     """Run our command against this service, its output below ours. It tells itself when it fails."""
     environ = {**os.environ, **to_environment(served(settings))}
-    subprocess.run([sys.executable, "-m", "service.cli", *arguments], env=environ, stdin=subprocess.DEVNULL, check=False)
+    subprocess.run(
+        [sys.executable, "-m", "service.cli", *arguments], env=environ, stdin=subprocess.DEVNULL, check=False
+    )
 
 
 def served(settings: Settings) -> Settings:

@@ -33,7 +33,8 @@ def load(client: Client, *, now_ms: int | None = None) -> Loaded:
         if accepted > 0:
             break
     messages = sum(
-        client.sync(messages=[renamed(message, generation) for message in messages])["messages"] for _, messages in entries
+        client.sync(messages=[renamed(message, generation) for message in messages])["messages"]
+        for _, messages in entries
     )
     tag(client, {session["externalId"] for session in sessions})
     return Loaded(accepted, messages)

@@ -58,5 +58,7 @@ async def local_workspace(db: Database) -> tuple[int, int]:
     if workspace_id is None or user_id is None:
         return await people.create_workspace(db, name=LOCAL, user=LOCAL)
     async with db.workspace(workspace_id) as conn:  # a start that was cut short may not have come this far
-        await conn.execute(people.SQL["add_member"], {"workspace_id": workspace_id, "user_id": user_id, "role": "owner"})
+        await conn.execute(
+            people.SQL["add_member"], {"workspace_id": workspace_id, "user_id": user_id, "role": "owner"}
+        )
     return workspace_id, user_id

@@ -52,7 +52,11 @@ def serve(settings: Settings, *, when_ready: Callable[[Settings], None]) -> None
     Errors: `AlreadyRunning`, `SettingError` (an address in use), `DatabaseError`, `WillNotStart`.
     """
     parts: list[Kept] = []
-    with interrupted_by_signals(), hold(settings.home), address.take(settings.host, settings.port) as listener:
+    with (
+        interrupted_by_signals(),
+        hold(settings.home),
+        address.take(settings.host, settings.port) as listener,
+    ):
         settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
         try:
             start(settings, listener, parts)
@@ -80,7 +84,12 @@ def start(settings: Settings, listener: socket.socket, parts: list[Kept]) -> Non
     socket_number = listener.fileno()
     parts.append(Kept("worker", lambda: Program("worker", "--kept", environ=environ)))
     parts.append(
-        Kept("api", lambda: Program("api", "--kept", f"--fd={socket_number}", environ=environ, pass_fds=[socket_number]))
+        Kept(
+            "api",
+            lambda: Program(
+                "api", "--kept", f"--fd={socket_number}", environ=environ, pass_fds=[socket_number]
+            ),
+        )
     )
 
 

@@ -57,7 +57,9 @@ class Serve:
 
 
 def run(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [*COMMAND, *arguments], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def environ(home: Path) -> dict[str, str]:

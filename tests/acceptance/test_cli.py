@@ -32,7 +32,11 @@ def test_it_explains_every_verb_with_an_example(verb: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("arguments", [("--help",), ("search", "x"), ("sample", "load")])
 def test_it_answers_at_once(arguments: tuple[str, ...], tmp_path: Path) -> None:
     """Help and what talks to a service load no model, no web framework and no database driver."""
-    asked = environ(tmp_path) | {"BACKSCROLL_URL": NOBODY, "BACKSCROLL_API_KEY": "osk_x", "PYTHONPROFILEIMPORTTIME": "1"}
+    asked = environ(tmp_path) | {
+        "BACKSCROLL_URL": NOBODY,
+        "BACKSCROLL_API_KEY": "osk_x",
+        "PYTHONPROFILEIMPORTTIME": "1",
+    }
     imported = run(*arguments, environ=asked).stderr
     heavy = ("torch", "onnxruntime", "numpy", "litestar", "psycopg", "tantivy")
     assert [name for name in heavy if re.search(rf"\| +{name}$", imported, re.MULTILINE)] == []
@@ -41,7 +45,9 @@ def test_it_answers_at_once(arguments: tuple[str, ...], tmp_path: Path) -> None:
 
 def test_it_says_what_to_do_when_nothing_answers(tmp_path: Path) -> None:
     """Without a service the error is one sentence on stderr with the address and the remedy, and the exit code is 4."""
-    answer = run("search", "x", environ=environ(tmp_path) | {"BACKSCROLL_URL": NOBODY, "BACKSCROLL_API_KEY": "osk_x"})
+    answer = run(
+        "search", "x", environ=environ(tmp_path) | {"BACKSCROLL_URL": NOBODY, "BACKSCROLL_API_KEY": "osk_x"}
+    )
     assert answer.returncode == CODE_UNREACHABLE
     assert answer.stdout == ""
     assert answer.stderr == (

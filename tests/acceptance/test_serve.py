@@ -20,7 +20,9 @@ def stored_and_found(served: Serve, word: str) -> bool:
     """Send a message with this word and search for it, waiting for the index by the commit token."""
     with served.api() as api:
         sent = api.post("/sync/message", json=message(word, f"the word is {word}"))
-        found = api.get("/api/search", params={"q": word, "type": "fulltext", "commit": sent.headers["X-Commit"]})
+        found = api.get(
+            "/api/search", params={"q": word, "type": "fulltext", "commit": sent.headers["X-Commit"]}
+        )
     return bool(found.status_code == 200 and found.json()["total"] == 1)
 
 
@@ -83,7 +85,9 @@ def test_it_stops_cleanly_and_survives_its_own_death() -> None:
             assert not alive
         with serving(home) as second:
             with second.api() as api:
-                assert api.get("/api/search", params={"q": "capybara", "type": "fulltext"}).json()["total"] == 1
+                assert (
+                    api.get("/api/search", params={"q": "capybara", "type": "fulltext"}).json()["total"] == 1
+                )
             assert second.stop() == CODE_OK
             _, alive = psutil.wait_procs(second.tree, timeout=1)
             assert not alive

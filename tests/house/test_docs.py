@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from service.settings import PREFIX, Settings
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+DECISIONS = ROOT / "docs" / "decisions"
 ROW = re.compile(r"^\| `([^`]+)` \| ([^|]*) \|", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 
@@ -56,6 +58,20 @@ def errors() -> set[str]:
 
 def routes() -> set[str]:
     return {f"{handler.opt['route'].method} {handler.opt['route'].path}" for handler in ROUTES}
+
+
+def test_it_gives_a_reason_for_every_dependency() -> None:
+    """Each dependency of pyproject.toml has its row in the record of decision 2, and no other has."""
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.split(r"[^A-Za-z0-9._-]", requirement)[0] for requirement in wanted}
+    rows = re.findall(r"^\| (`.+`) \|", (DECISIONS / "0002-dependencies.md").read_text(), re.MULTILINE)
+    assert {name.strip("` ") for row in rows for name in row.split(",")} == names
+
+
+def test_it_lists_every_decision() -> None:
+    """The index of decisions links to each record."""
+    index = (DECISIONS / "README.md").read_text()
+    assert [file.name for file in sorted(DECISIONS.glob("0*.md")) if f"({file.name})" not in index] == []
 
 
 def test_it_documents_every_route() -> None:

@@ -145,6 +145,7 @@ def test_it_gives_the_newest_for_a_filter_alone(writer: TantivyWriter, reader: T
     writer.commit("1")
     assert found(reader, "role:user") == [7, 5, 3, 1]
     assert reader.count(HERE, asked("role:user"), facets=("role",)).facets == {"role": {"user": 4}}
+    assert found(reader, f"role:user {'x' * 500}") == [], "a word that no index holds is no filter alone"
 
 
 def test_it_finds_sessions_by_their_titles(writer: TantivyWriter, reader: TantivyReader) -> None:

@@ -41,7 +41,11 @@ async def examine_key(db: Database, settings: Settings) -> Finding:
     async with db.system() as conn:
         caller = await people.caller(conn, key)
     if caller is None:
-        return fail("key", "this database does not know the key of the key file", "Restart `backscroll serve`: it writes a new one.")
+        return fail(
+            "key",
+            "this database does not know the key of the key file",
+            "Restart `backscroll serve`: it writes a new one.",
+        )
     return ok("key", "known, with the scopes " + ", ".join(sorted(caller.scopes)))
 
 
@@ -65,7 +69,11 @@ def judge_migrations(state: Sequence[Status]) -> Finding:
     'not applied: 0002_b'
     """
     if changed := [m.name for m in state if m.changed]:
-        return fail("migrations", f"changed after they were applied: {', '.join(changed)}", "Install the version of Backscroll that wrote this database.")
+        return fail(
+            "migrations",
+            f"changed after they were applied: {', '.join(changed)}",
+            "Install the version of Backscroll that wrote this database.",
+        )
     if waiting := [m.name for m in state if not m.applied]:
         return fail("migrations", f"not applied: {', '.join(waiting)}", "Run `backscroll migrate`.")
     return ok("migrations", f"all {len(state)} applied")
@@ -73,7 +81,11 @@ def judge_migrations(state: Sequence[Status]) -> Finding:
 
 def judge_row_security(unprotected: Sequence[str]) -> Finding:
     if unprotected:
-        return fail("row security", f"not in force on {', '.join(unprotected)}", "Workspaces could see each other: stop the service and restore the policies of migration 0006.")
+        return fail(
+            "row security",
+            f"not in force on {', '.join(unprotected)}",
+            "Workspaces could see each other: stop the service and restore the policies of migration 0006.",
+        )
     return ok("row security", "forced on every table of a workspace")
 
 
@@ -84,7 +96,9 @@ def judge_partitions(last: date | None, *, today: date) -> Finding:
     """
     ahead = (last - today).days if last else -1
     if ahead < LEAST_DAYS_AHEAD:
-        return warn("partitions", "the change log has too few ahead", f"A running service makes them. {REPAIR}")
+        return warn(
+            "partitions", "the change log has too few ahead", f"A running service makes them. {REPAIR}"
+        )
     return ok("partitions", f"{ahead} days ahead")
 
 
@@ -95,15 +109,27 @@ def judge_followers(followers: Sequence[Follower]) -> Finding:
     """
     names = ", ".join(f.name for f in followers)
     if too_old := [f.name for f in followers if f.is_too_old]:
-        return warn("change log", f"too short for {', '.join(too_old)}", "They compare with the tables when they run; start the worker.")
+        return warn(
+            "change log",
+            f"too short for {', '.join(too_old)}",
+            "They compare with the tables when they run; start the worker.",
+        )
     if stuck := [f.name for f in followers if f.is_behind and f.still_s > STUCK_S]:
-        return warn("change log", f"behind, and unmoved for a day: {', '.join(stuck)}", "They hold the change log back for a week at most; start the worker of that machine, if it is wanted.")
+        return warn(
+            "change log",
+            f"behind, and unmoved for a day: {', '.join(stuck)}",
+            "They hold the change log back for a week at most; start the worker of that machine, if it is wanted.",
+        )
     return ok("change log", names or "nobody follows it yet")
 
 
 def judge_vector_indexes(damaged: Sequence[str]) -> Finding:
     if damaged:
-        return warn("vector index", f"its build was broken off: {', '.join(damaged)}", "The worker builds it again at its start.")
+        return warn(
+            "vector index",
+            f"its build was broken off: {', '.join(damaged)}",
+            "The worker builds it again at its start.",
+        )
     return ok("vector index", "whole")
 
 
@@ -113,5 +139,9 @@ def judge_vectors(*, waiting: int, missing: int, orphaned: int) -> Finding:
     '3 texts wait for one'
     """
     if missing or orphaned:
-        return warn("vectors", f"{missing} texts have none and do not wait for one, {orphaned} vectors are left over", REPAIR)
+        return warn(
+            "vectors",
+            f"{missing} texts have none and do not wait for one, {orphaned} vectors are left over",
+            REPAIR,
+        )
     return ok("vectors", f"{waiting} texts wait for one" if waiting else "every text has one")

@@ -19,7 +19,11 @@ NO_MODEL = "none"
 
 def examine(settings: Settings) -> list[Finding]:
     """Needs no database."""
-    return [judge_disk(free_bytes(settings.home)), examine_key_file(settings.key_file), *examine_model(settings)]
+    return [
+        judge_disk(free_bytes(settings.home)),
+        examine_key_file(settings.key_file),
+        *examine_model(settings),
+    ]
 
 
 def free_bytes(home: Path) -> int:
@@ -37,7 +41,9 @@ def judge_disk(free_bytes: int) -> Finding:
     if free_bytes < LEAST_BYTES:
         return fail("disk", found, "Make room now: Postgres stops when it cannot write.")
     if free_bytes < LITTLE_BYTES:
-        return warn("disk", found, "Make room soon; `backscroll reindex` needs about as much again as the text index.")
+        return warn(
+            "disk", found, "Make room soon; `backscroll reindex` needs about as much again as the text index."
+        )
     return ok("disk", found)
 
 
@@ -47,7 +53,11 @@ def examine_key_file(file: Path) -> Finding:
     except FileNotFoundError:
         return warn("key file", f"{file} is missing", "Start `backscroll serve`: it writes a new one.")
     if mode & 0o077:
-        return fail("key file", f"others can read {file} (mode {mode:04o})", f"Run `chmod 600 {file}`, or `backscroll doctor --repair`.")
+        return fail(
+            "key file",
+            f"others can read {file} (mode {mode:04o})",
+            f"Run `chmod 600 {file}`, or `backscroll doctor --repair`.",
+        )
     return ok("key file", f"mode {mode:04o}")
 
 
@@ -67,11 +77,19 @@ def examine_model(settings: Settings) -> list[Finding]:
     except ModelUnavailable as error:
         return [fail("model", "it cannot be found", str(error))]
     if isinstance(place, Path) and not (place / "modules.json").exists():
-        return [fail("model", f"{place} holds no sentence-transformers model", "Check BACKSCROLL_EMBEDDING_MODEL.")]
+        return [
+            fail(
+                "model", f"{place} holds no sentence-transformers model", "Check BACKSCROLL_EMBEDDING_MODEL."
+            )
+        ]
     prepared = (directory_of(settings.models_dir, setting) / "embedder.json").exists()
     query = (
         ok("query model", "prepared")
         if prepared
-        else warn("query model", "not prepared yet: searches go by words", "The worker prepares it within a minute of its start.")
+        else warn(
+            "query model",
+            "not prepared yet: searches go by words",
+            "The worker prepares it within a minute of its start.",
+        )
     )
     return [ok("model", name), query]

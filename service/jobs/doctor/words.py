@@ -48,11 +48,22 @@ def read_whole(directory: Path) -> str:
 async def examine_lag(db: Database, token: str) -> Finding:
     match = snapshot.TOKEN.fullmatch(token)
     if match is None or match[1] != db.epoch:
-        return warn("text index", "it is of another database, or of none", "The worker compares it with this one; start `backscroll serve`.")
+        return warn(
+            "text index",
+            "it is of another database, or of none",
+            "The worker compares it with this one; start `backscroll serve`.",
+        )
     async with db.system() as conn:
-        workspaces, too_short = await people.workspace_ids(conn), await change_log.is_too_short(conn, match[2])
+        workspaces, too_short = (
+            await people.workspace_ids(conn),
+            await change_log.is_too_short(conn, match[2]),
+        )
     if too_short:
-        return warn("text index", "too far behind for the change log", "The worker compares it with the tables; start `backscroll serve`.")
+        return warn(
+            "text index",
+            "too far behind for the change log",
+            "The worker compares it with the tables; start `backscroll serve`.",
+        )
     lag = 0
     for workspace_id in workspaces:
         async with db.workspace(workspace_id) as conn:
@@ -66,5 +77,9 @@ def judge_lag(messages: int) -> Finding:
     ('readable and complete', 'warn')
     """
     if messages >= MANY:
-        return warn("text index", f"readable, {messages} messages behind", "Look whether the worker runs, and at what it logs.")
+        return warn(
+            "text index",
+            f"readable, {messages} messages behind",
+            "Look whether the worker runs, and at what it logs.",
+        )
     return ok("text index", f"readable, {messages} messages behind" if messages else "readable and complete")

@@ -1,0 +1,65 @@
+"""The answer of a search: a page of results, how many match in all, and how fresh the indexes are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from indexing.model import Counts
+from indexing.search import Mode
+from service.api import hits
+from service.api.asking import SearchAsked
+from service.api.freshness import Lag
+from service.api.rankings import Kept
+
+
+class FacetValue(msgspec.Struct):
+    value: str
+    count: int
+
+
+class Results(msgspec.Struct, kw_only=True, rename="camel"):
+    """`total` and `facets` count all that matches, in sessions or messages as groupBy says."""
+
+    total: int
+    next_cursor: str | UnsetType = UNSET
+    facets: dict[str, list[FacetValue]] | UnsetType = UNSET
+    took_ms: float
+    mode_used: Mode
+    fallback_reason: str | UnsetType = UNSET
+    index: Lag
+
+
+class SessionResults(Results, kw_only=True):
+    results: list[hits.SessionHit]
+
+
+class MessageResults(Results, kw_only=True):
+    results: list[hits.MessageHit]
+
+
+def of(shown: Kept, rows: hits.Rows, lag: Lag, asked: SearchAsked) -> SessionResults | MessageResults:
+    """`shown` is the ranking cut to the page."""
+    common: dict[str, Any] = {
+        "total": shown.counts.total,
+        "facets": facets(shown.counts) if asked.facets else UNSET,
+        "took_ms": 0.0,
+        "mode_used": shown.mode_used,
+        "fallback_reason": shown.fallback_reason or UNSET,
+        "index": lag,
+    }
+    if asked.group_by == "session":
+        sessions = hits.session_hits(shown.sessions, rows, shown.terms, explain=asked.explain)
+        return SessionResults(results=sessions, **common)
+    return MessageResults(results=hits.message_hits(shown.messages, rows, shown.terms, explain=asked.explain), **common)
+
+
+def facets(counts: Counts) -> dict[str, list[FacetValue]]:
+    """The most frequent values of each facet first; days in their order."""
+    found: dict[str, list[FacetValue]] = {}
+    for facet, values in counts.facets.items():
+        ordered = sorted(values.items()) if facet == "day" else sorted(values.items(), key=lambda each: (-each[1], each[0]))
+        found[facet] = [FacetValue(value, count) for value, count in ordered]
+    return found
