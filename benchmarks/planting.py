@@ -7,7 +7,6 @@ what a text says and where its vector lies have nothing to do with each other: g
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import psycopg
 
 from benchmarks import corpus
 from benchmarks.measure import Progress, in_batches
-from benchmarks.running import BenchmarkError, Client, Service, tables
+from benchmarks.running import BenchmarkError, Client, NotYet, Service, tables
 from indexing.embedder import open_query_embedder
 from indexing.ports import Embedder, Vectors
 from service.settings import Settings
@@ -24,7 +23,6 @@ SENTENCES = 1_000
 NOISE = 0.6
 """Length of the noise beside a vector of length 1: the cosine between two of one sentence is about 0.74."""
 ROWS = 2_000
-QUIET = 4
 NOTE = f"Vectors are planted: that of one of {SENTENCES} real sentences with noise of {NOISE} its length, written into the tables for the passages that the service made."
 
 
@@ -44,7 +42,7 @@ def plant(service: Service, client: Client) -> int:
             if index:
                 owner.execute("set maintenance_work_mem = '1GB'; set max_parallel_maintenance_workers = 2")
                 owner.execute(index[1])
-                owner.execute("analyze embeddings")
+            owner.execute("analyze")  # as autovacuum would within minutes
 
 
 def query_embedder(service: Service) -> Embedder:
@@ -72,19 +70,26 @@ def as_text(vector: Any) -> str:
 
 
 def _fill(conn: psycopg.Connection[tuple[Any, ...]], client: Client, base: Vectors) -> int:
-    planted, quiet = 0, 0
+    planted = 0
     progress = Progress("planting vectors", 0, "texts")
-    while quiet < QUIET:
+    while True:
         model_id, waiting = _waiting(conn)
-        quiet = 0 if waiting or any(client.lags()) else quiet + 1
-        if not waiting:
-            time.sleep(0.5)
+        if not waiting and _complete(client):
+            return planted
         progress.total = planted + len(waiting)
         for hashes in in_batches(waiting, ROWS):
             _put(conn, model_id, list(hashes), made_up(list(hashes), base))
             planted += len(hashes)
             progress.at(planted)
-    return planted
+
+
+def _complete(client: Client) -> bool:
+    """Whether all that this client wrote has its passages and their vectors; asks for 5 s at most."""
+    try:
+        client.search("complete", type="semantic", limit=1, commit=client.token)
+        return True
+    except NotYet:
+        return False
 
 
 def _waiting(conn: psycopg.Connection[tuple[Any, ...]]) -> tuple[int, list[bytes]]:

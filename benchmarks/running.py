@@ -27,12 +27,20 @@ from service.storage.people import key_sha256
 
 READY_WITHIN_S = 180.0
 STOPPED_WITHIN_S = 30.0
-SETTLED = 3
-"""Lags must be 0 so many times in a row: between a write and its place in a queue they may be 0 for a moment."""
+WARM_UP = {
+    "sessionExternalId": "bench-warm-up",
+    "externalId": "bench-warm-up",
+    "role": "user",
+    "textContent": "Warm up.",
+}
 
 
 class BenchmarkError(Exception):
     """The service did not do what a benchmark needs; the text says what."""
+
+
+class NotYet(BenchmarkError):
+    """The service answered 503: not ready, or a commit token not reached."""
 
 
 @dataclass(frozen=True)
@@ -171,27 +179,39 @@ def stop(service: Service) -> float:
 
 
 def settle(client: Client, what: str, *, meaning: bool = True) -> None:
-    """Wait until everything written can be found: by its words, and (`meaning`) by its meaning."""
-    in_a_row, most = 0, 0
-    progress: Progress | None = None
-    while in_a_row < SETTLED:
-        text, vectors = client.lags()
-        waiting = text + (vectors if meaning else 0)
-        if waiting > most:
-            most, progress = waiting, Progress(what, waiting, "indexed")
-        if progress:
-            progress.at(most - waiting)
-        in_a_row = 0 if waiting else in_a_row + 1
-        time.sleep(0.5)
+    """Wait until this client's writes can be found, and nothing else waits: by words, and (`meaning`) by meaning."""
+    progress = Progress(what, 0, "indexed")
+    while waiting := _waiting(client, meaning=meaning):
+        progress.total = max(progress.total, waiting)
+        progress.at(progress.total - waiting)
+        time.sleep(0.25)
+    if progress.total:
+        progress.at(progress.total)
 
 
 def wait_for_meaning(client: Client, *, within_s: float = READY_WITHIN_S) -> None:
-    """Until queries are embedded: a first start exports the model in the background."""
+    """Until a message is found by its meaning: a first start exports the model in the background."""
     end = time.monotonic() + within_s
+    client.post("/sync/batch", {"messages": [WARM_UP]})
     while client.search("warm up", type="semantic", limit=1)["modeUsed"] != "semantic":
         if time.monotonic() > end:
             raise BenchmarkError(f"Searching by meaning is not ready {within_s:.0f} s after the start.")
-        time.sleep(0.2)
+        time.sleep(0.1)
+    found = client.get("/api/sessions/get", id=WARM_UP["sessionExternalId"])
+    client.send("DELETE", f"/api/sessions/{found['session']['id']}")
+
+
+def _waiting(client: Client, *, meaning: bool) -> int:
+    """How many messages and passages wait; at least 1 while the client's last write is not reached."""
+    text, vectors = client.lags()
+    if text or (meaning and vectors):
+        return text + (vectors if meaning else 0)
+    reached: dict[str, object] = {"commit": client.token} if client.token else {}
+    try:
+        client.search("lag", type="semantic" if meaning else "fulltext", limit=1, **reached)
+        return 0
+    except NotYet:
+        return 1
 
 
 @contextmanager

@@ -17,10 +17,6 @@ GZIP = 16 + zlib.MAX_WBITS
 ENCODINGS = {"": None, "identity": None, "gzip": GZIP, "x-gzip": GZIP, "deflate": zlib.MAX_WBITS}
 
 
-class ClientGone(RequestError):
-    """The connection closed before the body was whole; nobody reads the answer."""
-
-
 async def read(receive: Receive, headers: Mapping[str, str], *, limit_bytes: int) -> bytes:
     """The body, unpacked. Errors: `TooLarge`; `RequestError` for an encoding that we do not know."""
     encoding = headers.get("content-encoding", "").strip().lower()
@@ -40,7 +36,7 @@ async def received(receive: Receive, *, limit_bytes: int) -> bytes:
     while more:
         event = await receive()
         if event["type"] == "http.disconnect":
-            raise ClientGone("The connection was closed before the body was whole.")
+            raise RequestError("The connection was closed before the body was whole.")  # nobody reads this
         assert event["type"] == "http.request"
         chunk, more = event.get("body", b""), event.get("more_body", False)
         size += len(chunk)

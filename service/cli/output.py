@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -30,8 +30,9 @@ STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 def console() -> Console:
-    found = Console(highlight=False, soft_wrap=False)
-    return found if found.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+    """What prints: as wide as the terminal; into a file or a program, lines are as long as they are."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, soft_wrap=True, width=PIPE_WIDTH)
 
 
 def print_json(answer: Any) -> None:
@@ -59,9 +60,9 @@ def print_hits(answer: Mapping[str, Any]) -> None:
     for number, hit in enumerate(answer["results"], start=1):
         session, matches = hit.get("session", hit), hit.get("matches", [hit])
         out.print(Text(f"{number:>2}. ") + Text(clean(session.get("title") or "Untitled"), style="bold"))
-        out.print(Padding(Text(about(session, score=hit["score"]), style="dim"), (0, 0, 0, 4)))
+        out.print(indented(Text(about(session, score=hit["score"]), style="dim"), 4, out))
         for match in matches[:1]:
-            out.print(Padding(snippet(match), (0, 0, 0, 4)))
+            out.print(indented(snippet(match), 4, out))
         out.print()
     if remark := mode_remark(answer):
         out.print(Text(remark, style="dim"))
@@ -78,7 +79,12 @@ def print_findings(done: Sequence[Finding], findings: Sequence[Finding]) -> None
             + Text(f"{finding.check}: {finding.found}")
         )
         if finding.advice:
-            out.print(Padding(Text(finding.advice, style="dim"), (0, 0, 0, 6)))
+            out.print(indented(Text(finding.advice, style="dim"), 6, out))
+
+
+def indented(text: Text, columns: int, out: Console) -> RenderableType:
+    """Moved to the right; on a terminal the lines that it is broken into too."""
+    return Padding(text, (0, 0, 0, columns), expand=False) if out.is_terminal else Text(" " * columns) + text
 
 
 def plain(findings: Sequence[Finding]) -> list[dict[str, Any]]:

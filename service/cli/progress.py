@@ -23,13 +23,10 @@ class Shown:
     """The steps of a job by name, each with how many are done and of how many."""
 
     def __init__(self, bars: Progress) -> None:
-        self.counts: dict[str, int] = {}
-        """The last count of each step."""
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, step: str, done: int, total: int) -> None:
-        self.counts[step] = done
         if step not in self._tasks:
             self._tasks[step] = self._bars.add_task(step, total=None)
         self._bars.update(self._tasks[step], completed=done, total=total or None)
@@ -50,3 +47,5 @@ def shown(*, quiet: bool = False) -> Iterator[Shown]:
     )  # fmt: skip
     with bars:
         yield Shown(bars)
+        for task in bars.tasks:  # the last step reports before it is done
+            bars.update(task.id, completed=task.total or task.completed)

@@ -216,18 +216,25 @@ class Bell:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._task: asyncio.Task[None] | None = None
         self._rung = asyncio.Event()
         self.feeds: list[Feed] = []
         self.backend_pid: int | None = None
         """Of the connection that rings, while there is one."""
 
     def ring(self) -> None:
-        """Call it after a commit, in the event loop's thread. Costs nothing when it rings already."""
+        """Call it after a commit, in the event loop's thread. It connects with the first call."""
         for feed in self.feeds:
             feed.wake()
         self._rung.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="bell")
 
-    async def run(self) -> None:
+    async def close(self) -> None:
+        if self._task is not None:
+            await cancelled(self._task)
+
+    async def _run(self) -> None:
         """Ring until cancelled. What cannot be rung for want of a connection is rung later, once."""
         failures = 0
         while True:
@@ -250,13 +257,6 @@ class Bell:
             self._rung.clear()
             await conn.execute(f"notify {CHANNEL}")
             await asyncio.sleep(RING_GAP_S)
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self.run(), name="bell")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await cancelled(self._task)
 
 
 @asynccontextmanager

@@ -23,9 +23,8 @@ from http.client import HTTPConnection, HTTPException
 import msgspec
 import structlog
 
-from service.bootstrap import database_url
 from service.errors import BackscrollError
-from service.postgres import EmbeddedPostgres, hold
+from service.postgres import EmbeddedPostgres, hold, running_url
 from service.settings import Settings, to_environment
 from service.storage.change_log import keep_partitions
 from service.storage.migrations import migrate
@@ -74,7 +73,9 @@ def start(settings: Settings, listener: socket.socket, parts: list[Kept]) -> Non
     """Start each part and put it into `parts`, in order."""
     if not settings.database_url:
         parts.append(Kept("postgres", lambda: EmbeddedPostgres.start(settings.home)))
-    url = database_url(settings)
+    # Not by bootstrap, which would load models' and indexes' libraries into a process that only watches.
+    url = settings.database_url or running_url(settings.home)
+    assert url is not None, "the server was started a moment ago"
     for name in migrate(url):
         log.info("migrated", migration=name)
     keep_partitions(url, now=datetime.now(UTC), keep_hours=settings.change_log_hours)

@@ -1,94 +1,11 @@
-"""What acceptance tests share: a real `backscroll serve` with a home and a port of its own."""
+"""What acceptance tests share."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
-import httpx
-import psutil
 import pytest
-
-COMMAND = [sys.executable, "-m", "service.cli"]
-READY_S = 60.0
-STOP_S = 10.0
-
-
-class Serve:
-    """A `serve` that said it is ready."""
-
-    def __init__(self, home: Path, *flags: str) -> None:
-        self.home = home
-        self.environ = environ(home)
-        self.process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", "0", *flags], env=self.environ, stdout=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        self.greeting = self.process.stdout.readline()
-        assert "is ready on" in self.greeting, f"serve ended with {self.process.poll()}"
-        self.url = self.greeting.split()[4]
-        self.environ["BACKSCROLL_URL"] = self.url
-        self.tree = psutil.Process(self.process.pid).children(recursive=True)
-
-    def api(self) -> httpx.Client:
-        """A client with the key of the home's key file."""
-        key = (self.home / "api-key").read_text().strip()
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=10)
-
-    def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Our command as a person runs it in another terminal."""
-        return run(*arguments, environ=self.environ | environ)
-
-    def child(self, verb: str) -> psutil.Process:
-        """The process of `api` or `worker` that runs now."""
-        children = psutil.Process(self.process.pid).children()
-        return next(child for child in children if verb in child.cmdline())
-
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(STOP_S)
-
-
-def run(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], env=environ, capture_output=True, text=True, timeout=60, check=False
-    )
-
-
-def environ(home: Path) -> dict[str, str]:
-    """This process' environment without what a developer may have set; words only, which starts faster."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BACKSCROLL_")}
-    return inherited | {"BACKSCROLL_HOME": str(home), "BACKSCROLL_EMBEDDING_MODEL": "none", "NO_COLOR": "1"}
-
-
-@contextmanager
-def new_home() -> Iterator[Path]:
-    """A home that does not exist yet, in a directory that the system user of `serve` as root can enter."""
-    with tempfile.TemporaryDirectory(prefix="backscroll-test-", dir="/tmp") as directory:
-        Path(directory).chmod(0o755)
-        yield Path(directory) / "home"
-        elsewhere = Path(directory) / "home" / "postgres"
-        if elsewhere.is_symlink():
-            shutil.rmtree(elsewhere.resolve())
-
-
-@contextmanager
-def serving(home: Path, *flags: str) -> Iterator[Serve]:
-    """A serve that is stopped at the end, if the test has not done so."""
-    served = Serve(home, *flags)
-    try:
-        yield served
-    finally:
-        if served.process.poll() is None:
-            served.process.send_signal(signal.SIGTERM)
-            served.process.wait(STOP_S)
+from serve_process import Serve, new_home, serving
 
 
 @pytest.fixture(scope="session")
@@ -96,3 +13,17 @@ def serve() -> Iterator[Serve]:
     """One service for all tests that leave it as it was."""
     with new_home() as home, serving(home) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def service(template_18: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpService]:
+    """The HTTP service in a thread of this process; each test makes a workspace of its own."""
+    with http_service(template_18, tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture
+def api(service: HttpService) -> Iterator[httpx.Client]:
+    """A client with the key of a new workspace."""
+    with service.client() as client:
+        yield client

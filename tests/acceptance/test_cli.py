@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Serve, environ, run
+from serve_process import Serve, environ, run
 
 VERBS = ["serve", "api", "worker", "migrate", "search", "sessions", "reindex", "doctor", "sample"]
 CODE_OK, CODE_USAGE, CODE_UNREACHABLE = 0, 2, 4
@@ -79,18 +79,18 @@ def test_it_refuses_a_setting_that_cannot_be_used(tmp_path: Path) -> None:
 
 def test_it_finds_the_sample(with_sample: Serve) -> None:
     """A search prints hits with where they come from; as JSON it is the API's answer."""
-    people = with_sample.run("search", "webhook")
+    people = with_sample.run("search", "redirect loop")
     assert people.returncode == CODE_OK
     assert "score" in people.stdout
     assert "\x1b" not in people.stdout
-    programs = json.loads(with_sample.run("search", "webhook", "--json", "--limit", "1").stdout)
+    programs = json.loads(with_sample.run("search", "redirect loop", "--json", "--limit", "1").stdout)
     assert len(programs["results"]) == 1
     assert "sample" in programs["results"][0]["tags"]
 
 
 def test_it_says_how_it_searched_when_not_by_meaning(with_sample: Serve) -> None:
     """Without a model a hybrid search answers from words and says why."""
-    assert "Searched fulltext" in with_sample.run("search", "webhook").stdout
+    assert "Searched fulltext" in with_sample.run("search", "redirect loop").stdout
 
 
 def test_it_counts_nothing_found_as_done(serve: Serve) -> None:

@@ -6,7 +6,7 @@ import socket
 import stat
 
 import psutil
-from conftest import STOP_S, Serve, environ, new_home, run, serving
+from serve_process import STOP_S, Serve, environ, new_home, run, serving
 
 RESTART_S = 5.0
 CODE_OK, CODE_SETTING, CODE_RUNNING = 0, 2, 3

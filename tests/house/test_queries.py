@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from service.postgres import EmbeddedPostgres
 from service.storage.queries import split
 
 SERVICE = Path(__file__).parents[2] / "service"
@@ -81,9 +82,9 @@ def test_it_is_understood_by_the_server(noun: str, name: str, house_url: str) ->
 
 
 @pytest.fixture(scope="module")
-def house_url(template_16) -> Iterator[str]:
+def house_url(template_16: EmbeddedPostgres) -> str:
     """A database with our schema, of the oldest Postgres that we support; only read here."""
-    yield template_16.url.replace("@/backscroll?", "@/template_migrated?")
+    return template_16.url.replace("@/backscroll?", "@/template_migrated?")
 
 
 def numbered(statement: str) -> str:

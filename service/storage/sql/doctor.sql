@@ -4,15 +4,17 @@ select current_setting('server_version') as postgres,
     (select extversion from pg_extension where extname = 'vector') as vector;
 
 -- name: unprotected_tables
--- Tables with a workspace_id on which row-level security is not forced, or which no policy guards. Partitions
--- of the change log have no policy: nobody is granted anything on them.
+-- Tables of tenants on which row-level security is not forced, or which no policy guards. A partition needs
+-- neither: it has no policy, so that nobody but the owner sees a row of it.
 select c.relname as name
 from pg_class c
-join pg_attribute a on a.attrelid = c.oid and a.attname = 'workspace_id' and not a.attisdropped
 where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+    and (c.relname in ('users', 'workspaces')
+        or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'workspace_id'))
     and not (
-        c.relrowsecurity and c.relforcerowsecurity
-        and (c.relispartition or exists (select from pg_policy p where p.polrelid = c.oid)))
+        c.relrowsecurity
+        and (c.relispartition
+            or c.relforcerowsecurity and exists (select from pg_policy p where p.polrelid = c.oid)))
 order by c.relname;
 
 -- name: last_partition

@@ -1,0 +1,26 @@
+"""Neighbours of messages: what stands beside a hit lends it weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from service.storage.database import Database
+from service.storage.queries import load
+
+SQL = load("neighbours")
+
+
+class PostgresNeighbours:
+    """Fulfils `indexing.ports.Neighbours`."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def of(self, workspace_id: int, message_ids: Sequence[int]) -> Mapping[int, tuple[int | None, int | None]]:
+        """The message before and after each, in its session's order; a message that is gone or foreign is absent."""
+        if not message_ids:
+            return {}
+        params = {"workspace_id": workspace_id, "ids": list(message_ids)}
+        async with self._db.workspace(workspace_id) as conn:
+            rows = await (await conn.execute(SQL["of"], params)).fetchall()
+        return {row["id"]: (row["before"], row["after"]) for row in rows}

@@ -1,0 +1,18 @@
+-- name: of
+-- The message before and after each, by the index of the session's order.
+select m.id, earlier.id as before, later.id as after
+from messages m
+left join lateral (
+    select b.id from messages b
+    where b.workspace_id = %(workspace_id)s and b.session_id = m.session_id and (b.created_at, b.id) < (m.created_at, m.id)
+    order by b.created_at desc, b.id desc
+    limit 1
+) earlier on true
+left join lateral (
+    select a.id from messages a
+    where a.workspace_id = %(workspace_id)s and a.session_id = m.session_id and (a.created_at, a.id) > (m.created_at, m.id)
+    order by a.created_at, a.id
+    limit 1
+) later on true
+where m.workspace_id = %(workspace_id)s and m.id = any(%(ids)s);
+

@@ -1,0 +1,141 @@
+"""The HTTP service over a real Postgres and a real text index, in a thread with a loop of its own.
+
+One for all tests of a session: each test gets a workspace of its own, which is all the isolation that users get.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import psycopg
+import uvicorn
+
+from service.app import create_app
+from service.bootstrap import open_resources
+from service.jobs.index_words import index_words
+from service.live.feed import Feed
+from service.postgres import EmbeddedPostgres
+from service.settings import Settings
+from service.storage import people
+
+T = TypeVar("T")
+numbers = itertools.count()
+
+
+class Server(uvicorn.Server):
+    """Tells when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+class HttpService:
+    """A running API with the text index's follower; `with` starts and stops it."""
+
+    def __init__(self, url: str, home: Path, **settings: Any) -> None:
+        self.settings = Settings(home=home, database_url=url, embedding_model="none", **settings)
+        self.loop = asyncio.new_event_loop()
+        self._started, self._stop = threading.Event(), asyncio.Event()
+        self._thread = threading.Thread(target=self.loop.run_until_complete, args=(self._main(),))
+
+    def __enter__(self) -> HttpService:
+        self._thread.start()
+        assert self._started.wait(30)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(30)
+        self.loop.close()
+
+    async def _main(self) -> None:
+        self.resources = await open_resources(self.settings)
+        with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+            self.address = listener.getsockname()
+            self.url = f"http://127.0.0.1:{self.address[1]}"
+            app = create_app(self.resources)
+            server = Server(uvicorn.Config(app, http="httptools", lifespan="on", log_config=None, access_log=False))
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            await server.ready.wait()
+            async with Feed(self.resources.url, bell=self.resources.bell) as feed:
+                words = asyncio.create_task(index_words(self.resources.db, feed, self.settings.text_index_dir))
+                self._started.set()
+                await self._stop.wait()
+                words.cancel()
+                await asyncio.gather(words, return_exceptions=True)
+            server.should_exit = True
+            await serving
+        await self.resources.close()
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something in the service's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+
+    def workspace(self) -> tuple[int, int]:
+        """A new workspace and its owner."""
+        name = f"w{next(numbers)}"
+        return self.do(people.create_workspace(self.resources.db, name=name, user=name))
+
+    def key(
+        self, workspace: tuple[int, int], *, scopes: Sequence[str] = people.ALL_SCOPES, expires_at: datetime | None = None
+    ) -> str:
+        """A new key of a workspace."""
+        key, (workspace_id, user_id) = people.new_key(), workspace
+
+        async def create() -> None:
+            async with self.resources.db.workspace(workspace_id) as conn:
+                await people.create_key(conn, workspace_id, user_id, key=key, scopes=scopes, expires_at=expires_at)
+
+        self.do(create())
+        return key
+
+    def client(self, key: str | None = None, **headers: str) -> httpx.Client:
+        """A client with this key, or with one of a new workspace."""
+        key = self.key(self.workspace()) if key is None else key
+        return httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {key}", **headers}, timeout=30, trust_env=False
+        )
+
+    def rows(self, workspace_id: int, statement: str) -> list[dict[str, Any]]:
+        """What a statement finds, seen as the workspace."""
+
+        async def read() -> list[dict[str, Any]]:
+            async with self.resources.db.workspace(workspace_id) as conn:
+                return await (await conn.execute(statement)).fetchall()  # type: ignore[arg-type]
+
+        return self.do(read())
+
+
+@contextmanager
+def http_service(template: EmbeddedPostgres, home: Path, **settings: Any) -> Iterator[HttpService]:
+    """A service on a new database of its own."""
+    name = f"http_{next(numbers)}"
+    with psycopg.connect(template.url, autocommit=True) as conn:
+        conn.execute(f"create database {name} template template_migrated strategy file_copy")
+        with HttpService(template.url.replace("@/backscroll?", f"@/{name}?"), home, **settings) as service:
+            yield service
+        conn.execute(f"drop database {name} with (force)")
+
+
+def exchange(service: HttpService, request: bytes) -> bytes:
+    """The head of the answer to raw bytes, and what of its body came with it."""
+    with socket.create_connection(service.address, timeout=10) as connection:
+        connection.sendall(request)
+        answer = b""
+        while b"\r\n\r\n" not in answer and (chunk := connection.recv(65536)):
+            answer += chunk
+        return answer
