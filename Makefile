@@ -15,7 +15,7 @@ test: $(VENV)/.dev ## install, run all tests against a Postgres that they start 
 	$(BIN)/python -m pytest
 
 test-clients: $(VENV)/.dev ## run real client plugins from npm against a service (needs Node)
-	$(BIN)/python -m pytest tests/clients
+	$(BIN)/python -m pytest -m clients tests/acceptance
 
 check: $(VENV)/.dev ## lint, types, import contracts, house tests
 	$(BIN)/ruff check .

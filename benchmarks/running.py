@@ -27,12 +27,8 @@ from service.storage.people import key_sha256
 
 READY_WITHIN_S = 180.0
 STOPPED_WITHIN_S = 30.0
-WARM_UP = {
-    "sessionExternalId": "bench-warm-up",
-    "externalId": "bench-warm-up",
-    "role": "user",
-    "textContent": "Warm up.",
-}
+IDLE_S = 2.0
+"""A connection that rested longer is opened anew: the service closes it after 5 s."""
 
 
 class BenchmarkError(Exception):
@@ -76,6 +72,7 @@ class Client:
             address.hostname or "127.0.0.1", address.port or 80, timeout=120
         )
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        self._used_at_s = 0.0
         self.token = ""
         """The commit token of the last write."""
 
@@ -87,9 +84,12 @@ class Client:
 
     def send(self, method: str, path: str, body: bytes | None = None) -> Any:
         """The decoded body. `body` is JSON already: a benchmark encodes before it looks at the clock."""
+        if time.monotonic() - self._used_at_s > IDLE_S:
+            self._connection.close()  # the next request opens it again
         self._connection.request(method, path, body, self._headers)
         answer = self._connection.getresponse()
         content = answer.read()
+        self._used_at_s = time.monotonic()
         if answer.status != 200:
             raise BenchmarkError(
                 f"{method} {path.partition('?')[0]} answered {answer.status}: {content[:300]!r}"
@@ -192,12 +192,14 @@ def settle(client: Client, what: str, *, meaning: bool = True) -> None:
 def wait_for_meaning(client: Client, *, within_s: float = READY_WITHIN_S) -> None:
     """Until a message is found by its meaning: a first start exports the model in the background."""
     end = time.monotonic() + within_s
-    client.post("/sync/batch", {"messages": [WARM_UP]})
+    name = f"bench-{time.time_ns()}"  # another each time: what was deleted once is not taken again
+    message = {"sessionExternalId": name, "externalId": name, "role": "user", "textContent": "Warm up."}
+    client.post("/sync/batch", {"messages": [message]})
     while client.search("warm up", type="semantic", limit=1)["modeUsed"] != "semantic":
         if time.monotonic() > end:
             raise BenchmarkError(f"Searching by meaning is not ready {within_s:.0f} s after the start.")
         time.sleep(0.1)
-    found = client.get("/api/sessions/get", id=WARM_UP["sessionExternalId"])
+    found = client.get("/api/sessions/get", id=name)
     client.send("DELETE", f"/api/sessions/{found['session']['id']}")
 
 

@@ -122,8 +122,11 @@ class WordIndex:
 
     async def _fill(self, new: Generation, total: int) -> None:
         """All there is, then what came meanwhile, until little is left for the moment of the swap."""
+        def report(done: int) -> None:
+            marker.write(self._directory, marker.Progress(done, max(done, total)))
+
         tick = await self._feed.now("")
-        await new.bring(tick, report=lambda done: marker.write(self._directory, marker.Progress(done, total)))
+        await new.bring(tick, report=report)
         for _ in range(CATCH_UP_ROUNDS):
             tick = await self._feed.now(tick.token)
             await new.bring(tick)

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Self
@@ -50,7 +49,8 @@ RING_GAP_S = 0.005
 POLL_S = 0.25
 RETRY_S = (0.05, 0.1, 0.25, 0.5, 1.0)
 """Pauses between attempts to connect; the last one repeats."""
-TOKENS_REMEMBERED = 64
+WHOLE_S = 60.0
+"""A token that this connection gave out so recently is whole: the log is kept for hours."""
 NOTHING_SEEN = "3:3:"
 """The snapshot that sees no transaction: 3 is the first that a cluster gives out."""
 
@@ -90,7 +90,7 @@ class Feed:
         self._wake = asyncio.Event()
         self._called = self._heard = False
         self._latest = ""
-        self._whole: deque[str] = deque(maxlen=TOKENS_REMEMBERED)
+        self._given: dict[str, float] = {}
         self._due = 0.0
         if bell is not None:
             bell.feeds.append(self)
@@ -148,7 +148,7 @@ class Feed:
         await cancelled(self._task)
 
     async def _serve(self, conn: Connection, epoch: str) -> None:
-        self._whole.clear()
+        self._given.clear()
         self._due = 0.0
         while True:
             if await self._rung(conn) or time.monotonic() >= self._due:
@@ -181,11 +181,17 @@ class Feed:
             tick = await self._read(conn, epoch, token)
             new = tick.gap or tick.token != token
             if new:
-                self._latest = tick.token
-                self._whole.append(tick.token)
+                self._give(tick.token)
             for question in self._asked:
                 if question.token == token and (new or not question.patient) and not question.answer.done():
                     question.answer.set_result(tick)
+
+    def _give(self, token: str) -> None:
+        self._latest, now_s = token, time.time()
+        self._given = {given: at_s for given, at_s in self._given.items() if now_s - at_s < WHOLE_S} | {token: now_s}
+
+    def _is_whole(self, token: str) -> bool:
+        return time.time() - self._given.get(token, 0.0) < WHOLE_S
 
     async def _read(self, conn: Connection, epoch: str, token: str) -> Tick:
         since = seen(token, epoch=epoch)
@@ -194,9 +200,8 @@ class Feed:
         cursor, changes = await change_log.since(conn, since)
         if snapshot.parse(since).xmax > snapshot.parse(cursor).xmax:  # the cluster was set back
             return Tick(epoch, NOTHING_SEEN, cursor, [], gap=True)
-        # After reading, so that what was dropped meanwhile counts. A token that this connection gave out a
-        # moment ago is whole: the log is kept for a day.
-        if token not in self._whole and await change_log.is_too_short(conn, since):
+        # After reading, so that what was dropped meanwhile counts.
+        if not self._is_whole(token) and await change_log.is_too_short(conn, since):
             return Tick(epoch, since, cursor, [], gap=True)
         return Tick(epoch, since, cursor, changes)
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
+from http_service import HttpService, http_service
 from serve_process import Serve, new_home, serving
+
+from service.postgres import EmbeddedPostgres
 
 
 @pytest.fixture(scope="session")

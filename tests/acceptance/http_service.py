@@ -44,9 +44,10 @@ class Server(uvicorn.Server):
 
 
 class HttpService:
-    """A running API with the text index's follower; `with` starts and stops it."""
+    """A running API, with the text index's follower unless `indexed` is False; `with` starts and stops it."""
 
-    def __init__(self, url: str, home: Path, **settings: Any) -> None:
+    def __init__(self, url: str, home: Path, *, indexed: bool = True, **settings: Any) -> None:
+        self.indexed = indexed
         self.settings = Settings(home=home, database_url=url, embedding_model="none", **settings)
         self.loop = asyncio.new_event_loop()
         self._started, self._stop = threading.Event(), asyncio.Event()
@@ -72,7 +73,7 @@ class HttpService:
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             await server.ready.wait()
             async with Feed(self.resources.url, bell=self.resources.bell) as feed:
-                words = asyncio.create_task(index_words(self.resources.db, feed, self.settings.text_index_dir))
+                words = asyncio.create_task(self._index(feed))
                 self._started.set()
                 await self._stop.wait()
                 words.cancel()
@@ -80,6 +81,10 @@ class HttpService:
             server.should_exit = True
             await serving
         await self.resources.close()
+
+    async def _index(self, feed: Feed) -> None:
+        if self.indexed:
+            await index_words(self.resources.db, feed, self.settings.text_index_dir)
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something in the service's loop."""

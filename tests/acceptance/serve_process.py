@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,10 @@ class Serve:
             [*COMMAND, "serve", "--port", "0", *flags], env=self.environ, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
+        too_late = threading.Timer(READY_S, self.process.kill)
+        too_late.start()
         self.greeting = self.process.stdout.readline()
+        too_late.cancel()
         assert "is ready on" in self.greeting, f"serve ended with {self.process.poll()}"
         self.url = self.greeting.split()[4]
         self.environ["BACKSCROLL_URL"] = self.url

@@ -9,8 +9,7 @@ import zlib
 import httpx
 import psycopg
 import pytest
-from conftest import HttpService, http_service
-from http_service import exchange
+from http_service import HttpService, exchange, http_service
 
 from service.postgres import EmbeddedPostgres
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from conftest import HttpService
+from http_service import HttpService
 
 READS = ["/api/sessions", "/api/sessions/x", "/api/sessions/get?id=x", "/api/sessions/x/messages", "/api/search?q=x", "/api/stats"]
 PATIENCE_S = 10.0
@@ -20,13 +20,13 @@ def test_it_asks_for_a_key(api: httpx.Client, path: str) -> None:
     """Without a key, with an unknown one, with something else: 401 in OpenSync's words."""
     said = {
         given: (answer := api.get(path, headers={"Authorization": given})).json()["error"] + f" {answer.status_code}"
-        for given in ("", "osk_x", "Basic eDp5", "Bearer ", "Bearer osk_unknown", "Bearer eyJhbGciOi")
+        for given in ("", "osk_x", "Basic eDp5", "Bearer", "Bearer osk_unknown", "Bearer eyJhbGciOi")
     }
     assert said == {
         "": "Missing Authorization header 401",
         "osk_x": "Missing Authorization header 401",
         "Basic eDp5": "Missing Authorization header 401",
-        "Bearer ": "Missing Authorization header 401",
+        "Bearer": "Missing Authorization header 401",
         "Bearer osk_unknown": "Invalid API key 401",
         "Bearer eyJhbGciOi": "Invalid or expired token 401",
     }
@@ -70,10 +70,11 @@ def test_it_refuses_an_expired_key(service: HttpService) -> None:
 
 def test_it_forgets_a_revoked_key_within_about_a_second(service: HttpService) -> None:
     """A key that worked a moment ago stops when it is revoked."""
-    with service.client() as api:
+    workspace = service.workspace()
+    with service.client(service.key(workspace)) as api:
         assert api.get("/api/stats").status_code == 200
         with psycopg.connect(service.resources.url, autocommit=True) as conn:
-            conn.execute("update api_keys set revoked_at = now()")
+            conn.execute("update api_keys set revoked_at = now() where workspace_id = %s", workspace[:1])
         revoked_s = time.monotonic()
         while api.get("/api/stats").status_code == 200:
             assert time.monotonic() - revoked_s < 2

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import HttpService
+from http_service import HttpService
 
 DATA = Path(__file__).parents[1] / "data" / "recorded_requests.json"
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "clients"
@@ -114,9 +114,9 @@ def test_it_fails_items_of_a_batch_alone(api: httpx.Client) -> None:
 
 def test_it_stores_all_that_postgres_takes(api: httpx.Client) -> None:
     """Deep nesting, 1e400, lone surrogates and NUL: the first two fail alone, the others are repaired."""
-    deep = "[" * 5000 + "]" * 5000
+    deep = f'{{"type":"tool-call","content":{{"args":{"[" * 5000}{"]" * 5000}}}}}'
     items = [
-        '{"sessionExternalId":"s","externalId":"deep","role":"user","parts":[{"type":"tool-call","content":{"args":%s}}]}' % deep,
+        f'{{"sessionExternalId":"s","externalId":"deep","role":"user","parts":[{deep}]}}',
         '{"sessionExternalId":"s","externalId":"big","role":"user","cost":1e400}',
         '{"sessionExternalId":"s","externalId":"cut","role":"user","textContent":"smile \\ud83d"}',
         '{"sessionExternalId":"s","externalId":"nul","role":"user","textContent":"a\\u0000b","parts":[{"type":"tool-call","content":{"args":{"k\\u0000":"v\\u0000"}}}]}',

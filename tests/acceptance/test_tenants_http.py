@@ -44,7 +44,11 @@ CALLS: dict[str, list[Ask]] = {
     "GET /schema": [("GET", "/schema", None)],
     "POST /sync/session": [("POST", "/sync/session", {"externalId": "{s}", "title": "Mine"})],
     "POST /sync/message": [
-        ("POST", "/sync/message", {"sessionExternalId": "{s}", "externalId": "{m}", "role": "user", "textContent": "x"})
+        (
+            "POST",
+            "/sync/message",
+            {"sessionExternalId": "{s}", "externalId": "{m}", "role": "user", "textContent": "x"},
+        )
     ],
     "POST /sync/batch": [
         (
@@ -52,7 +56,9 @@ CALLS: dict[str, list[Ask]] = {
             "/sync/batch",
             {
                 "sessions": [{"externalId": "{s}", "title": "Mine"}],
-                "messages": [{"sessionExternalId": "{s}", "externalId": "{m}", "role": "user", "textContent": "x"}],
+                "messages": [
+                    {"sessionExternalId": "{s}", "externalId": "{m}", "role": "user", "textContent": "x"}
+                ],
             },
         )
     ],
@@ -60,7 +66,10 @@ CALLS: dict[str, list[Ask]] = {
     "GET /api/sessions": [
         ("GET", "/api/sessions", None),
         ("GET", "/api/sessions?limit=1&sort=createdAt&order=asc", None),
-        *[("GET", f"/api/sessions?{name}={{v}}", None) for name in ("project", "tag", "model", "provider", "status", "q", "source")],
+        *[
+            ("GET", f"/api/sessions?{name}={{v}}", None)
+            for name in ("project", "tag", "model", "provider", "status", "q", "source")
+        ],
     ],
     "GET /api/sessions/get": [("GET", "/api/sessions/get?id={s}", None)],
     "GET /api/sessions/{id}": [("GET", "/api/sessions/{s}", None)],
@@ -81,7 +90,10 @@ CALLS: dict[str, list[Ask]] = {
         ("GET", "/api/search?q=hello&groupBy=message&type=fulltext&limit=1", None),
         ("GET", "/api/search?q={v}", None),
         ("GET", "/api/search?q=hello&session={s}&groupBy=message", None),
-        *[("GET", f"/api/search?q=hello&{name}={{v}}", None) for name in ("project", "tag", "model", "tool", "source")],
+        *[
+            ("GET", f"/api/search?q=hello&{name}={{v}}", None)
+            for name in ("project", "tag", "model", "tool", "source")
+        ],
     ],
     "POST /api/search": [
         ("POST", "/api/search", {"q": "hello", "facets": ["source", "tool"]}),
@@ -155,15 +167,14 @@ class Tenants:
         return told
 
     def rows(self, name: str) -> dict[str, list[Any]]:
-        """All that the database holds of a workspace."""
+        """All that the database holds of a workspace; but not when a key was last used, which is written later."""
         tables = ("sessions", "messages", "parts", "session_tags", "tombstones", "members", "api_keys")
         with psycopg.connect(self.resources.url) as conn:
-            return {
-                table: sorted(
-                    conn.execute(f"select t::text from {table} t where workspace_id = %s", [self.workspaces[name]]).fetchall()
-                )
-                for table in tables
-            }
+            return {table: self._rows(conn, table, self.workspaces[name]) for table in tables}
+
+    def _rows(self, conn: psycopg.Connection, table: str, workspace_id: int) -> list[str]:
+        statement = f"select (to_jsonb(t) - 'last_used_at')::text as row from {table} t where workspace_id = %s order by row"
+        return [row[0] for row in conn.execute(statement, [workspace_id]).fetchall()]
 
 
 @asynccontextmanager
@@ -176,7 +187,14 @@ async def running(feed: Feed) -> AsyncIterator[None]:
 def batch(session: str, word: str) -> dict[str, Any]:
     """A session with two messages, all of whose words are `word` or `hello`."""
     call = {"type": "tool-call", "content": {"toolName": word, "args": {"path": word}}}
-    facts = {"title": f"{word} hello", "projectName": word, "projectPath": f"/{word}", "model": word, "provider": word, "source": word}
+    facts = {
+        "title": f"{word} hello",
+        "projectName": word,
+        "projectPath": f"/{word}",
+        "model": word,
+        "provider": word,
+        "source": word,
+    }
     return {
         "sessions": [{"externalId": session, "promptTokens": 7, "cost": 0.5, "createdAt": ms(0), **facts}],
         "messages": [
@@ -256,7 +274,11 @@ def take_the_where_away(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def reading() -> list[str]:
-    return [route for route in CALLS if not route.startswith(("PATCH", "DELETE", "POST /sync")) and route not in COUNTING]
+    return [
+        route
+        for route in CALLS
+        if not route.startswith(("PATCH", "DELETE", "POST /sync")) and route not in COUNTING
+    ]
 
 
 def test_it_asks_every_route() -> None:
@@ -319,7 +341,9 @@ async def test_it_keeps_writes_in_their_own_workspace(tenants: Tenants) -> None:
     await tenants.move_in("b", SECRET)
     before = tenants.rows("b")
     for names in await names_of(tenants, "b"):
-        for question, status, _ in await tenants.answers(names, [route for route in CALLS if route.startswith("POST /sync")]):
+        for question, status, _ in await tenants.answers(
+            names, [route for route in CALLS if route.startswith("POST /sync")]
+        ):
             assert status == 200, question
         mine = (await tenants.ask("a", "GET", f"/api/sessions/get?id={names.s}", None)).json()
         assert mine["session"]["title"] == "Mine"
@@ -333,7 +357,10 @@ async def test_it_does_not_take_anothers_cursor(tenants: Tenants) -> None:
     await tenants.index()
     found = (await tenants.ask("b", "GET", "/api/search?q=hello&limit=1", None)).json()
     refused = await tenants.ask("a", "GET", f"/api/search?q=hello&limit=1&cursor={found['nextCursor']}", None)
-    assert (refused.status_code, refused.json()["error"]) == (400, "This cursor is no longer kept: search again.")
+    assert (refused.status_code, refused.json()["error"]) == (
+        400,
+        "This cursor is no longer kept: search again.",
+    )
     listed = (await tenants.ask("b", "GET", "/api/sessions?limit=1", None)).json()
     page = await tenants.ask("a", "GET", f"/api/sessions?limit=9&cursor={listed['nextCursor']}", None)
     assert page.status_code == 200
@@ -347,13 +374,19 @@ async def test_it_shows_no_hit_that_is_anothers(tenants: Tenants) -> None:
     writer = open_writer(tenants.resources.settings.text_index_dir)
     for unit, name in (("message", theirs.m), ("session", theirs.s)):
         planted = TextDocument(
-            workspace_id=tenants.workspaces["a"], unit=unit, id=int(name[1:]), session_id=int(theirs.s[1:]), said="planted word"
+            workspace_id=tenants.workspaces["a"],
+            unit=unit,
+            id=int(name[1:]),
+            session_id=int(theirs.s[1:]),
+            said="planted word",
         )
         writer.put([planted])
     writer.commit(writer.cursor())
     writer.close()
     tenants.resources.text.refresh()
     for group in ("session", "message"):
-        answer = (await tenants.ask("a", "GET", f"/api/search?q=planted&groupBy={group}&facets=source", None)).json()
+        answer = (
+            await tenants.ask("a", "GET", f"/api/search?q=planted&groupBy={group}&facets=source", None)
+        ).json()
         assert answer["results"] == []
         assert SECRET not in json.dumps(answer)

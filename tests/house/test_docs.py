@@ -27,7 +27,9 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 def test_it_documents_every_setting() -> None:
     """docs/operations.md has each setting's variable with its default, and no other."""
     defaults = {
-        PREFIX + name.upper(): "the platform's user data directory" if name == "home" else shown(getattr(Settings(), name))
+        PREFIX + name.upper(): "the platform's user data directory"
+        if name == "home"
+        else shown(getattr(Settings(), name))
         for name in Settings.__struct_fields__
     }
     assert {name: default for name, default in ROW.findall(OPERATIONS) if name.startswith(PREFIX)} == defaults
@@ -103,7 +105,9 @@ def commands(group: click.Group = main, path: str = "backscroll") -> Iterator[tu
             yield from commands(command, f"{path} {name}")
 
 
-@pytest.mark.parametrize(("path", "command"), commands(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("path", "command"), commands(), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_it_shows_an_example_in_every_help(path: str, command: click.Command) -> None:
     """`--help` says what a verb does, and shows a line to type."""
     if not command.hidden:
@@ -122,7 +126,10 @@ def test_it_names_commands_that_exist(page: Path) -> None:
             continue
         verb = max((path for path in known if f"{line} ".startswith(f"{path} ")), key=len)
         assert verb != "backscroll" or words[1:2] == [] or words[1].startswith("-"), f"no such verb: {line}"
-        options = {option for parameter in known[verb].params for option in parameter.opts} | {"--help", "--version"}
+        options = {option for parameter in known[verb].params for option in parameter.opts} | {
+            "--help",
+            "--version",
+        }
         assert {word.partition("=")[0] for word in words if word.startswith("--")} <= options, line
 
 
@@ -134,7 +141,10 @@ def named_commands(text: str) -> list[str]:
     """
     fenced = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
-    lines = [re.sub(r"^(?:[A-Z_]+=\S* )+", "", line).partition("  #")[0].strip() for line in [*fenced.splitlines(), *inline]]
+    lines = [
+        re.sub(r"^(?:[A-Z_]+=\S* )+", "", line).partition("  #")[0].strip()
+        for line in [*fenced.splitlines(), *inline]
+    ]
     return [line for line in lines if re.match(r"(backscroll|make)(\s|$)", line)]
 
 

@@ -34,7 +34,11 @@ def used() -> Iterator[tuple[str, str, bool]]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield from ((noun, node.value, False) for noun in nouns.values())
-            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in nouns:
+            if (
+                isinstance(node, ast.Subscript)
+                and isinstance(node.value, ast.Name)
+                and node.value.id in nouns
+            ):
                 texts = [leaf.value for leaf in leaves(node.slice) if isinstance(leaf, ast.Constant)]
                 yield from ((nouns[node.value.id], str(text), True) for text in texts)
 

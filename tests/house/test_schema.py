@@ -21,7 +21,9 @@ HEAD = """\
 -- Why a table is as it is stands in the migration that made it.
 """
 ENTRY = re.compile(r"^--\n-- Name: (?P<name>.+?); Type: (?P<type>[^;]+); .*\n--\n", re.MULTILINE)
-TABLE = re.compile(r"(?:TABLE|ON|SEQUENCE)(?: ONLY| TABLE| SEQUENCE)? (?:public\.)?(?!SCHEMA)(\w+?)(?:_id_seq)?\b")
+TABLE = re.compile(
+    r"(?:TABLE|ON|SEQUENCE)(?: ONLY| TABLE| SEQUENCE)? (?:public\.)?(?!SCHEMA)(\w+?)(?:_id_seq)?\b"
+)
 SEQUENCE_DEFAULTS = re.compile(r" \(\n    SEQUENCE NAME \w+\n(    .*\n)+\)")
 NOISE = ("COMMENT", "INDEX ATTACH")
 

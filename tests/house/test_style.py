@@ -44,7 +44,11 @@ def calls(name: str, *folders: str) -> list[str]:
 
 def test_it_keeps_files_short() -> None:
     """No file is longer than 400 lines: split it by its nouns."""
-    long = {path: lines for path, text in sources(*PACKAGES, "tests") if (lines := len(text.splitlines())) > FILE_LINES}
+    long = {
+        path: lines
+        for path, text in sources(*PACKAGES, "tests")
+        if (lines := len(text.splitlines())) > FILE_LINES
+    }
     assert long == {}
 
 
@@ -62,12 +66,18 @@ def test_it_keeps_functions_short() -> None:
 
 def test_it_prints_in_the_command_line_only() -> None:
     """What a process has to say goes through structlog; only a command prints."""
-    assert [place for place in calls("print", "service", "indexing", "analytics") if "/cli/" not in place] == []
+    assert [
+        place for place in calls("print", "service", "indexing", "analytics") if "/cli/" not in place
+    ] == []
 
 
 def test_it_sleeps_nowhere() -> None:
     """Waiting is for an event, a token or a timeout; never `time.sleep`, and in tests no sleep at all."""
-    assert [place for place in calls("time.sleep", "service", "indexing", "analytics") if place.split(":")[0] not in SLEEPS] == []
+    assert [
+        place
+        for place in calls("time.sleep", "service", "indexing", "analytics")
+        if place.split(":")[0] not in SLEEPS
+    ] == []
     assert calls("time.sleep", "tests") + calls("asyncio.sleep", "tests") == []
 
 

@@ -8,6 +8,7 @@ and with one who may only make roles.
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import msgspec
+import numpy as np
 import psycopg
 import pytest
 
+from indexing.model import Filter
 from service.errors import MigrationError
 from service.model.message import MessageWrite, Part
 from service.model.session import SessionWrite
@@ -25,18 +28,12 @@ from service.postgres import EmbeddedPostgres, binaries
 from service.storage import change_log, messages, people, sessions, sync
 from service.storage.database import Connection, Database, open_database
 from service.storage.migrations import migrate
+from service.storage.neighbours import PostgresNeighbours
+from service.storage.vectors import PostgresVectors
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
-SAME_TEXT = b"t" * 32
 numbers = itertools.count()
 
-TENANT_TABLES = """
-    select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition and (
-        c.relname in ('workspaces', 'users') or exists (
-            select from pg_attribute a where a.attrelid = c.oid and a.attname = 'workspace_id' and not a.attisdropped))
-    order by c.relname
-"""
 SYSTEM_MAY = {
     "api_keys": "r",  # a key says which workspace it opens
     "change_log": "r",  # the feed
@@ -57,23 +54,6 @@ HANGING = {
     "embedding_queue",
 }  # fmt: skip
 """What goes with a session."""
-
-
-class House(msgspec.Struct):
-    """A database with two workspaces, a and b, and rows of both in every table."""
-
-    db: Database
-    url: str
-    a: int
-    b: int
-
-    async def as_(self, workspace_id: int, statement: LiteralString, **params: Any) -> list[dict[str, Any]]:
-        async with self.db.workspace(workspace_id) as conn:
-            return await (await conn.execute(statement, params)).fetchall()
-
-    async def filled(self, workspace_id: int) -> set[str]:
-        """The tables in which a workspace has rows."""
-        return {table for table in tables(self.url) if await self.as_(workspace_id, f"select from {table}")}
 
 
 @pytest.fixture(params=["16", "18", "16-owner", "18-owner"])
@@ -114,60 +94,11 @@ async def house(url: str) -> AsyncIterator[House]:
     db = await open_database(url, pool_size=2)
     (a, ann), (b, bob) = [await people.create_workspace(db, name=name, user=name) for name in ("a", "b")]
     async with db.system() as conn:
-        await conn.execute("insert into embedding_models (name, dimension) values ('m', 2)")
+        await conn.execute("insert into embedding_models (name, dimension, status) values ('m', 2, 'active')")
     await plant(db, a, ann)
     await plant(db, b, bob)
     yield House(db, url, a, b)
     await db.close()
-
-
-async def plant(db: Database, workspace_id: int, user_id: int) -> None:
-    """Rows of one workspace in every table, under the same external ids, tags and texts as any other."""
-    await sync.apply(
-        db,
-        workspace_id=workspace_id,
-        user_id=user_id,
-        now=NOW,
-        sessions=[SessionWrite(external_id="s"), SessionWrite(external_id="gone")],
-        messages=[
-            MessageWrite(
-                session_external_id="s", external_id="m", role="user", text="hello", parts=(Part("text", b'"x"'),)
-            )
-        ],
-    )
-    async with db.workspace(workspace_id) as conn:
-        session = await sessions.find(conn, workspace_id, "s")
-        gone = await sessions.find(conn, workspace_id, "gone")
-        assert session
-        assert gone
-        await sessions.patch(conn, workspace_id, session["id"], sessions.SessionPatch(tags=("t",)))
-        await sessions.delete(conn, workspace_id, [gone["id"]])
-        key_id = await people.create_key(conn, workspace_id, user_id, key=people.new_key())
-        line = people.RequestLine(workspace_id, key_id, NOW, "GET", "/", 200, 1.0)
-        await people.log_requests(conn, workspace_id, [line])
-        (message,) = await messages.page(conn, workspace_id, session["id"], limit=1)
-        await plant_derived(conn, workspace_id, session["id"], message["id"])
-
-
-async def plant_derived(conn: Connection, workspace_id: int, session_id: int, message_id: int) -> None:
-    params = {"workspace": workspace_id, "session": session_id, "message": message_id, "text": SAME_TEXT}
-    for statement in (
-        "insert into message_records values (%(workspace)s, %(session)s, 'r', %(message)s)",
-        "insert into raw_lines values (%(workspace)s, %(session)s, 0, %(text)s, 'zstd')",
-        "insert into passages values (%(workspace)s, %(message)s, -1, 0, 5, %(text)s, 0)",
-        "insert into embeddings select %(workspace)s, id, %(text)s, '[1,0]' from embedding_models",
-        "insert into embedding_queue select %(workspace)s, id, %(text)s, 0, %(message)s from embedding_models",
-    ):
-        await conn.execute(statement, params)
-
-
-def tables(url: str) -> list[str]:
-    with psycopg.connect(url) as conn:
-        return [row[0] for row in conn.execute(TENANT_TABLES).fetchall()]
-
-
-def owner_column(table: str) -> str:
-    return "id" if table == "workspaces" else "workspace_id"
 
 
 def test_it_forces_a_policy_on_every_table(url: str) -> None:
@@ -220,7 +151,9 @@ async def test_it_shows_the_system_shared_sessions_only(house: House) -> None:
         assert await (await conn.execute("select from sessions")).fetchall() == []
     await house.as_(house.a, "update sessions set is_public = true, slug = 'x' returning id")
     async with house.db.system() as conn:
-        assert [row["workspace_id"] for row in await (await conn.execute("select * from sessions")).fetchall()] == [house.a]
+        assert [
+            row["workspace_id"] for row in await (await conn.execute("select * from sessions")).fetchall()
+        ] == [house.a]
 
 
 async def test_it_shows_a_workspace_its_own_rows_only(house: House) -> None:
@@ -263,7 +196,9 @@ async def test_it_refuses_to_write_into_another_workspace(house: House) -> None:
         column = owner_column(table)
         before = await house.as_(house.b, f"select * from {table}")
         for statement in (f"update {table} set {column} = {column}", f"delete from {table}"):
-            assert await house.as_(house.a, f"{statement} where {column} = %(b)s returning 1", b=house.b) == [], table
+            assert (
+                await house.as_(house.a, f"{statement} where {column} = %(b)s returning 1", b=house.b) == []
+            ), table
         for statement in (f"update {table} set {column} = %(b)s", copy_statement(house.url, table)):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 await house.as_(house.a, statement, b=house.b)
@@ -288,6 +223,34 @@ async def test_it_lets_nobody_touch_users(house: House) -> None:
     for statement in ("update users set name = 'x'", "delete from users"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await house.as_(house.a, f"{statement} returning id")
+
+
+@pytest.mark.parametrize("exact_scan_rows", [1000, 0], ids=["one by one", "by index"])
+@pytest.mark.parametrize("careless", [False, True], ids=["as it is", "without its WHERE"])
+async def test_it_finds_a_workspaces_own_vectors(
+    house: House, monkeypatch: pytest.MonkeyPatch, exact_scan_rows: int, careless: bool
+) -> None:
+    """Both workspaces hold the same text and vector, and each finds its own message; also where no SQL asks whose it is."""
+    mine, theirs = [(await house.as_(who, "select id from messages"))[0]["id"] for who in (house.a, house.b)]
+    if careless:
+        take_the_where_away(monkeypatch)
+    vectors = PostgresVectors(house.db, exact_scan_rows=exact_scan_rows)
+    hits = await vectors.search(house.a, np.array([1, 0], dtype=np.float32), Filter(), limit=10)
+    assert [hit.id for hit in hits] == [mine]
+    assert list(await PostgresNeighbours(house.db).of(house.a, [mine, theirs])) == [mine]
+
+
+def take_the_where_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every statement that is run is told `true` where it asks for the workspace."""
+    condition = re.compile(r"\b(?:\w+\.)?workspace_id = %\(workspace_id\)s")
+    execute = psycopg.AsyncCursor.execute
+
+    async def careless(self: Any, query: Any, params: Any = None, **options: Any) -> Any:
+        return await execute(
+            self, condition.sub("true", query) if isinstance(query, str) else query, params, **options
+        )
+
+    monkeypatch.setattr(psycopg.AsyncCursor, "execute", careless)
 
 
 async def test_it_deletes_all_that_hangs_on_a_session(house: House) -> None:
@@ -347,7 +310,9 @@ async def test_it_is_dumped_whole_or_not_at_all(house: House) -> None:
 
 
 def dump(url: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([binaries() / "pg_dump", "--data-only", url], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [binaries() / "pg_dump", "--data-only", url], capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("major", [16, 18])

@@ -1,27 +1,24 @@
 """The real `claude-code-sync` from npm plays the hooks of a Claude Code session against a running service.
 
-Not in `make test`, which needs Python only: `make test-clients` runs it, with Node 20 and npm. The service is
-`BACKSCROLL_URL` with `BACKSCROLL_API_KEY`, or one that the test starts.
+Not in `make test`, which needs Python only: `make test-clients` runs it, with Node 20 and npm.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from tests.serving import Served
+from serve_process import Serve
 
 VERSION = "0.1.15"
 SESSION = "5e6f1b1e-3a52-4d1e-9f44-0b8f6c2d9a77"
 ANSWER = "The session cookie is SameSite=Strict, so the browser drops it on the cross-site redirect."
 
-pytestmark = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+pytestmark = pytest.mark.clients
 
 
 def transcript(path: Path) -> None:
@@ -36,7 +33,7 @@ def transcript(path: Path) -> None:
     path.write_text("".join(json.dumps(base | line) + "\n" for line in lines))
 
 
-def test_it_takes_a_session_from_the_real_plugin(served: Served, tmp_path: Path) -> None:
+def test_it_takes_a_session_from_the_real_plugin(serve: Serve, tmp_path: Path) -> None:
     """SessionStart to SessionEnd: prompt, tool call and answer are read back once, in order, and found."""
     subprocess.run(
         ["npm", "install", "--prefix", str(tmp_path), f"claude-code-sync@{VERSION}"],
@@ -46,8 +43,8 @@ def test_it_takes_a_session_from_the_real_plugin(served: Served, tmp_path: Path)
     plugin = tmp_path / "node_modules/.bin/claude-code-sync"
     environ = os.environ | {
         "HOME": str(tmp_path),
-        "CLAUDE_SYNC_CONVEX_URL": served.url,
-        "CLAUDE_SYNC_API_KEY": served.key,
+        "CLAUDE_SYNC_CONVEX_URL": serve.url,
+        "CLAUDE_SYNC_API_KEY": (serve.home / "api-key").read_text(),
     }
     transcript(tmp_path / "transcript.jsonl")
     common = {
@@ -72,7 +69,7 @@ def test_it_takes_a_session_from_the_real_plugin(served: Served, tmp_path: Path)
         )
         assert hook.returncode == 0, hook.stderr
 
-    api = httpx.Client(base_url=served.url, headers={"Authorization": f"Bearer {served.key}"})
+    api = serve.api()
     read = api.get(f"/api/sessions/{SESSION}").json()
     assert (read["session"]["source"], read["session"]["projectName"]) == ("claude-code", "shopfront")
     said = [message.get("textContent") for message in read["messages"]]

@@ -1,0 +1,298 @@
+"""Search over HTTP, by words: results, filters, facets, pages, read-your-writes. (By meaning: where the model is loaded.)"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from http_service import HttpService, http_service
+
+from service.postgres import EmbeddedPostgres
+
+DAY_MS = 86_400_000
+NEW_YEAR_MS = 1_767_225_600_000  # 2026-01-01, UTC
+TOTAL = 60
+
+
+def search(api: httpx.Client, q: str, **asked: Any) -> dict[str, Any]:
+    answer = api.post("/search", json={"q": q, **asked})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def externals(found: dict[str, Any]) -> list[str]:
+    return [each.get("messageExternalId", each.get("externalId")) for each in found["results"]]
+
+
+@pytest.fixture
+def library(api: httpx.Client) -> httpx.Client:
+    """Two sessions with tool calls, errors and reasoning; what follows waits for the index by their token."""
+    call = {"type": "tool-call", "content": {"toolCallId": "t1", "toolName": "Bash", "args": {"command": "pytest -k parseInvoice"}}}
+    failed = {"type": "tool-result", "content": {"toolCallId": "t1", "toolName": "Bash", "result": "ZeroDivisionError in invoice.py", "isError": True}}
+    answer = api.post(
+        "/sync/batch",
+        json={
+            "sessions": [
+                {"externalId": "inv", "title": "Invoices", "source": "claude-code", "projectName": "billing", "projectPath": "/p/billing", "model": "m1"},
+                {"externalId": "log", "title": "Login loop", "source": "pi", "projectName": "shop", "model": "m2"},
+            ],
+            "messages": [
+                {"sessionExternalId": "inv", "externalId": "i1", "role": "user", "textContent": "Why does the invoice total divide by zero?", "createdAt": NEW_YEAR_MS},
+                {"sessionExternalId": "inv", "externalId": "i2", "role": "assistant", "parts": [call, failed], "createdAt": NEW_YEAR_MS + DAY_MS},
+                {"sessionExternalId": "log", "externalId": "l1", "role": "user", "textContent": "The login redirects in a loop 😀 after the redirect.", "createdAt": NEW_YEAR_MS},
+                {"sessionExternalId": "log", "externalId": "l2", "role": "assistant", "textContent": "The cookie is SameSite=Strict; totals are fine.",
+                 "parts": [{"type": "thinking", "thinking": "perhaps the middleware"}], "createdAt": NEW_YEAR_MS + 2 * DAY_MS},
+            ],
+        },
+    )  # fmt: skip
+    api.headers["X-After"] = answer.headers["x-commit"]
+    return api
+
+
+def test_it_finds_a_session_by_its_words(library: httpx.Client) -> None:
+    """A session result is S with `_id`, score and its best matches; a match can be opened."""
+    found = search(library, "invoice")
+    (hit,) = found["results"]
+    assert (hit["id"], hit["_id"], hit["externalId"], hit["messageCount"]) == (hit["_id"], hit["id"], "inv", 2)
+    assert {match["messageExternalId"] for match in hit["matches"]} == {"i1", "i2"}
+    assert hit["score"] >= hit["matches"][0]["score"] >= hit["matches"][1]["score"]
+    opened = library.get(f"/api/sessions/{hit['id']}/messages", params={"around": hit["matches"][0]["messageId"], "limit": 1}).json()
+    assert opened["messages"][0]["id"] == hit["matches"][0]["messageId"]
+    assert found["total"] == 1
+    assert found["modeUsed"] == "fulltext"
+    assert "model is not loaded" in found["fallbackReason"]
+    assert set(found["index"]) == {"textLag", "vectorLag", "asOf"}
+    assert found["index"]["textLag"] == 0
+    assert found["tookMs"] > 0
+
+
+def test_it_marks_what_matched(library: httpx.Client) -> None:
+    """Highlights are offsets in code points, behind an emoji too; `ranks` and `seq` say where it stood."""
+    (hit,) = search(library, "redirect", groupBy="message")["results"]
+    assert [hit["snippet"][start:end] for start, end in hit["highlights"]] == ["redirects", "redirect"]
+    assert (hit["role"], hit["seq"], hit["createdAt"], hit["ranks"]) == ("user", 0, NEW_YEAR_MS, {"text": 1})
+    session = hit["session"]
+    assert (session["id"], session["_id"], session["externalId"]) == (hit["sessionId"], hit["sessionId"], "log")
+    assert (session["title"], session["source"], session["projectName"]) == ("Login loop", "pi", "shop")
+
+
+@pytest.mark.parametrize(
+    ("q", "found", "part"),
+    [
+        ("parse invoice pytest", "i2", {"type": "tool-call", "toolName": "Bash"}),
+        ("ZeroDivisionError", "i2", {"type": "tool-result", "toolName": "Bash"}),
+        ("middleware", "l2", {"type": "reasoning"}),
+        ("SameSite", "l2", None),
+    ],
+)
+def test_it_searches_every_part(library: httpx.Client, q: str, found: str, part: dict[str, Any] | None) -> None:
+    """Tool calls, their results and reasoning are found, and the match says which part it stood in."""
+    hit = search(library, q, groupBy="message")["results"][0]
+    assert hit["messageExternalId"] == found
+    assert hit.get("part") == part
+
+
+def test_it_finds_a_session_by_its_title(library: httpx.Client) -> None:
+    """A title that no message repeats is found too."""
+    assert externals(search(library, "Invoices", groupBy="session"))[0] == "inv"
+
+
+@pytest.mark.parametrize(
+    ("filter", "found"),
+    [
+        ({"source": "pi"}, ["l2"]),
+        ({"source": ["claude", "pi"]}, ["i1", "l2"]),
+        ({"project": "billing"}, ["i1"]),
+        ({"project": "/p/billing"}, ["i1"]),
+        ({"model": "m1"}, ["i1"]),
+        ({"role": "assistant"}, ["l2"]),
+        ({"session": "inv"}, ["i1"]),
+        ({"session": ["nope"]}, []),
+        ({"kind": "agent"}, ["i1", "l2"]),
+        ({"kind": "run"}, []),
+        ({"after": "2026-01-02"}, ["l2"]),
+        ({"before": NEW_YEAR_MS + 1}, ["i1"]),
+        ({"after": "2026-01-02", "before": "2026-01-03"}, []),
+        ({"hasError": False}, ["i1", "l2"]),
+        ({"hasError": True}, []),
+        ({"tool": "Bash"}, []),
+        ({}, ["i1", "l2"]),
+        ({"source": None, "role": []}, ["i1", "l2"]),
+    ],
+)
+def test_it_filters(library: httpx.Client, filter: dict[str, Any], found: list[str]) -> None:
+    """Each filter, in the body and as parameters of GET: a value or several."""
+    by_body = search(library, "total", groupBy="message", filter=filter)
+    assert sorted(externals(by_body)) == found
+    assert by_body["total"] == len(found)
+    query = {name: value for name, value in filter.items() if value is not None} | {"q": "total", "groupBy": "message"}
+    assert externals(library.get("/api/search", params=query).json()) == externals(by_body)
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ('"divide by zero"', ["i1"]),
+        ("total -cookie", ["i1"]),
+        ("redir*", ["l1"]),
+        ("total source:pi", ["l2"]),
+        ("is:error", ["i2"]),
+        ("tool:Bash pytest", ["i2"]),
+        ("session:inv total", ["i1"]),
+        ("total after:2026-01-02", ["l2"]),
+        ('"unclosed total', ["i1", "l2"]),
+    ],
+)
+def test_it_reads_the_query_language(library: httpx.Client, q: str, found: list[str]) -> None:
+    """Phrases, exclusions, prefixes and filters in the query; what is no syntax is words."""
+    assert sorted(externals(search(library, q, groupBy="message"))) == found
+
+
+def test_it_counts_facets_over_all_that_matches(library: httpx.Client) -> None:
+    """Facets and total count beyond the page, in the unit of groupBy; several facets may stand with commas."""
+    messages = search(library, "total redirect invoice", groupBy="message", limit=1, facets=["source", "role", "tool", "day"])
+    assert messages["total"] == 4
+    assert messages["facets"] == {
+        "source": [{"value": "claude-code", "count": 2}, {"value": "pi", "count": 2}],
+        "role": [{"value": "assistant", "count": 2}, {"value": "user", "count": 2}],
+        "tool": [{"value": "Bash", "count": 1}],
+        "day": [{"value": "2026-01-01", "count": 2}, {"value": "2026-01-02", "count": 1}, {"value": "2026-01-03", "count": 1}],
+    }
+    sessions = library.get("/api/search?q=total+redirect+invoice&facets=source,project&limit=0").json()
+    assert (sessions["total"], sessions["results"]) == (2, [])
+    assert sessions["facets"]["project"] == [{"value": "billing", "count": 1}, {"value": "shop", "count": 1}]
+
+
+def test_it_explains(library: httpx.Client) -> None:
+    """`explain` says what each score is made of; without it nothing is said."""
+    (hit,) = library.get("/api/search?q=ZeroDivisionError&groupBy=message&explain=true").json()["results"]
+    explained = hit["explain"]
+    assert explained["text"]["rank"] == 1
+    assert hit["score"] == pytest.approx(explained["fused"] + explained["neighbours"] + explained["session"], abs=1e-5)
+    assert "explain" not in search(library, "ZeroDivisionError", groupBy="message")["results"][0]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("", "Missing query parameter 'q'"), ("q=+", "Missing query parameter 'q'"), ("q=x&type=vector", "type"), ("q=x&groupBy=day", "groupBy"),
+        ("q=x&limit=1001", "limit"), ("q=x&limit=1e30", "limit"), ("q=x&facets=colour", "facets"), ("q=x&role=boss", "role"), ("q=x&hasError=maybe", "hasError"),
+        ("q=x&after=soon", "after"), ("q=x&cursor=abc", "cursor"), ("q=x&commit=abc", "commit"), ("q=x&explain=perhaps", "explain"),
+        ("q=" + "x" * 10_001, "q"),
+    ],
+)  # fmt: skip
+def test_it_refuses_bad_searches(api: httpx.Client, query: str, says: str) -> None:
+    """400 with a sentence that names the parameter, by GET and by POST."""
+    answer = api.get(f"/api/search?{query}")
+    assert answer.status_code == 400
+    assert says in answer.json()["error"]
+    body = dict(httpx.QueryParams(query))
+    for path in ("/search", "/api/search"):
+        assert api.post(path, json=body).json()["error"] == answer.json()["error"]
+
+
+@pytest.mark.parametrize("body", [{"q": 5}, {"q": None}, {"q": "x", "filter": []}, {"q": "x", "filter": {"source": {"a": 1}}}, {"q": "x", "limit": 1e300}])
+def test_it_refuses_bad_bodies(api: httpx.Client, body: dict[str, Any]) -> None:
+    """What is of the wrong type is 400, never 500."""
+    assert api.post("/search", json=body).status_code == 400
+
+
+@pytest.mark.parametrize("q", ["\ud800", "\u0000", "日本語 検索", "'; drop table sessions; --", "a" * 9000, "%_\\", '"' * 50, "source:", "-", "😀", "is:error -x*"])
+def test_it_answers_any_text(library: httpx.Client, q: str) -> None:
+    """Whatever is typed is searched, at worst without a hit."""
+    answer = library.post("/search", content=json.dumps({"q": q}))
+    assert answer.status_code in (200, 400)
+    assert answer.status_code == 200 or answer.json()["error"] == "Missing query parameter 'q'"
+
+
+@pytest.fixture
+def many(api: httpx.Client) -> httpx.Client:
+    """Sixty messages in as many sessions, all with one word."""
+    messages = [{"sessionExternalId": f"s{n}", "externalId": f"m{n}", "role": "user", "textContent": f"kettle {'x ' * n}"} for n in range(TOTAL)]
+    api.headers["X-After"] = api.post("/sync/batch", json={"messages": messages}).headers["x-commit"]
+    return api
+
+
+@pytest.mark.parametrize("group_by", ["session", "message"])
+def test_it_pages_through_one_ranking(many: httpx.Client, group_by: str) -> None:
+    """Pages together are the whole ranking, though messages arrive and go meanwhile; the last has no cursor."""
+    whole = externals(search(many, "kettle", groupBy=group_by, limit=1000))
+    assert len(set(whole)) == TOTAL
+    seen: list[str] = []
+    asked: dict[str, Any] = {"q": "kettle", "groupBy": group_by, "limit": 7}
+    while True:
+        page = search(many, **asked)
+        assert page["total"] == TOTAL
+        seen += externals(page)
+        many.post("/sync/message", json={"sessionExternalId": f"new{len(seen)}", "externalId": "m", "role": "user", "textContent": "kettle kettle"})
+        if "nextCursor" not in page:
+            break
+        asked["cursor"] = page["nextCursor"]
+    assert seen == whole
+
+
+def test_it_shows_nothing_that_was_deleted(many: httpx.Client) -> None:
+    """What was deleted since the ranking was made is left out of its pages."""
+    first = search(many, "kettle", limit=1)
+    rest = externals(search(many, "kettle", limit=1000))[1:]
+    many.delete(f"/api/sessions/{rest[0]}")
+    second = search(many, "kettle", limit=2, cursor=first["nextCursor"])
+    assert externals(second) == rest[1:2]
+
+
+def test_it_refuses_a_cursor_of_another_search(service: HttpService, many: httpx.Client) -> None:
+    """A cursor with another query, or in another workspace, is 400."""
+    cursor = search(many, "kettle", limit=1)["nextCursor"]
+    assert many.post("/search", json={"q": "pot", "limit": 1, "cursor": cursor}).status_code == 400
+    with service.client() as stranger:
+        assert stranger.post("/search", json={"q": "kettle", "limit": 1, "cursor": cursor}).status_code == 400
+    assert many.get("/api/search", params={"q": "kettle", "limit": 1, "cursor": cursor}).status_code == 200
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_it_reads_its_own_writes(api: httpx.Client, number: int) -> None:
+    """A search that names a write's token finds it, by header, parameter or body; edits and deletions too."""
+    message = {"sessionExternalId": "s", "externalId": "m", "role": "user", "textContent": f"first{number}"}
+    token = api.post("/sync/message", json=message).headers["x-commit"]
+    assert api.get("/api/search", params={"q": f"first{number}", "commit": token}).json()["total"] == 1
+    token = api.post("/sync/message", json=message | {"textContent": f"second{number}"}).headers["x-commit"]
+    assert search(api, f"second{number}", commit=token)["total"] == 1
+    assert search(api, f"first{number}", commit=token)["total"] == 0
+    token = api.delete("/api/sessions/s").headers["x-commit"]
+    assert api.get("/api/search", params={"q": f"second{number}"}, headers={"X-After": token}).json()["total"] == 0
+
+
+def test_it_waits_for_no_more_than_was_written(api: httpx.Client) -> None:
+    """The token of a write that changed nothing is reached as well."""
+    for _ in range(2):
+        token = api.post("/sync/session", json={"externalId": "s", "title": "The same again"}).headers["x-commit"]
+    assert externals(search(api, "again", commit=token)) == ["s"]
+
+
+@pytest.fixture(scope="module")
+def deaf(template_18: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory):
+    """A service whose text index nobody writes."""
+    with http_service(template_18, tmp_path_factory.mktemp("deaf"), indexed=False) as running:
+        yield running
+
+
+def test_it_says_when_the_index_is_behind(deaf: HttpService) -> None:
+    """Without the index's writer: not ready, the lag is told, and a search for a write is 503 with Retry-After."""
+    with deaf.client() as api:
+        ready = api.get("/health/ready")
+        assert (ready.status_code, ready.json()["missing"]) == (503, ["the text index"])
+        assert ready.headers["retry-after"] == "1"
+        messages = [{"sessionExternalId": "s", "externalId": f"m{n}", "role": "user", "textContent": "kettle"} for n in range(3)]
+        token = api.post("/sync/batch", json={"messages": messages}).headers["x-commit"]
+        assert search(api, "kettle")["index"]["textLag"] == 3
+        late = api.post("/search", json={"q": "kettle", "commit": token})
+        assert (late.status_code, late.headers["retry-after"]) == (503, "1")
+        assert late.json()["error"]
+
+
+def test_it_is_ready_when_words_can_be_searched(api: httpx.Client) -> None:
+    """With the index's writer it is ready."""
+    assert api.get("/health/ready").json()["status"] == "ready"
