@@ -77,7 +77,7 @@ class Progress:
 
     def at(self, done: int) -> None:
         now = time.perf_counter()
-        if done < self.total and now - self.said < (0.2 if self.live else LINE_EVERY_S):
+        if now - self.said < (0.2 if self.live else LINE_EVERY_S) and not (self.live and done >= self.total):
             return
         self.said = now
         rate = done / max(now - self.start, 1e-9)

@@ -73,10 +73,10 @@ def from_body(body: bytes) -> SearchAsked:
     ['codex']
     """
     given = json_items.read_object(body)
-    filter = given.pop("filter", None) or {}
-    if not isinstance(filter, dict):
+    filter = given.pop("filter", None)
+    if not isinstance(filter, dict | None):
         raise RequestError("filter must be an object.")
-    return checked(params.from_json(given | filter, SearchAsked))
+    return checked(params.from_json(given | (filter or {}), SearchAsked))
 
 
 def checked(search: SearchAsked) -> SearchAsked:

@@ -113,7 +113,8 @@ def apply(conn: psycopg.Connection, migration: Migration) -> None:
     except psycopg.errors.InsufficientPrivilege as error:
         raise MigrationError(
             f"Migration {migration.name} needs a right that the role of the database URL lacks. A superuser can help "
-            "once with: create extension vector; and with: alter role <that role> createrole;"
+            "once with: create extension vector; and with: alter role <that role> createrole; (or, where another "
+            "owner's database has made our roles: grant backscroll_app, backscroll_system to <that role>;)"
         ) from error
     except psycopg.Error as error:
         raise MigrationError(

@@ -152,3 +152,14 @@ def named_commands(text: str) -> list[str]:
 def test_it_links_to_what_exists(page: Path) -> None:
     """Each relative link of a page leads to a file."""
     assert [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()] == []
+
+
+def test_it_refers_to_records_that_exist() -> None:
+    """A page of docs/ that the code names for its reasons is there."""
+    named = {
+        page
+        for file in (ROOT / "service").rglob("*.py")
+        if "sample" not in file.parts
+        for page in re.findall(r"docs/[\w/-]+\.md", file.read_text())
+    }
+    assert [page for page in sorted(named) if not (ROOT / page).exists()] == []

@@ -12,7 +12,7 @@ import msgspec
 import psycopg
 
 from service.live.feed import Feed
-from service.model.message import MessageWrite
+from service.model.message import MessageWrite, Part
 from service.model.session import SessionWrite
 from service.storage import people, sessions, sync
 from service.storage.database import Database, open_database
@@ -83,3 +83,8 @@ def message(id: str = "m", text: str | None = "hello", **more: Any) -> MessageWr
 
 def many(count: int, text: str = "flock", first: int = 0, **more: Any) -> list[MessageWrite]:
     return [message(f"m{number}", f"{text} {number}", **more) for number in range(first, first + count)]
+
+
+def result(text: str) -> Part:
+    """What a tool put out."""
+    return Part("tool-result", msgspec.json.encode({"toolCallId": "c", "result": text}))

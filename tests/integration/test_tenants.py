@@ -13,25 +13,22 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any
 
-import msgspec
 import numpy as np
 import psycopg
 import pytest
+from planted import House, owner_column, plant, tables
 
 from indexing.model import Filter
 from service.errors import MigrationError
-from service.model.message import MessageWrite, Part
-from service.model.session import SessionWrite
 from service.postgres import EmbeddedPostgres, binaries
-from service.storage import change_log, messages, people, sessions, sync
-from service.storage.database import Connection, Database, open_database
+from service.storage import change_log, people, sessions
+from service.storage.database import open_database
 from service.storage.migrations import migrate
 from service.storage.neighbours import PostgresNeighbours
 from service.storage.vectors import PostgresVectors
 
-NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 numbers = itertools.count()
 
 SYSTEM_MAY = {
@@ -317,12 +314,16 @@ def dump(url: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("major", [16, 18])
 def test_it_migrates_a_new_server_without_a_superuser(home: Path, major: int) -> None:
-    """A role that may make roles makes ours; without the extension, the error says what a superuser can do."""
+    """A role that may make roles makes ours; without the extension or our roles, the error says what a superuser can do."""
     with EmbeddedPostgres.start(home, major=major, overrides={"fsync": "off"}) as server:
         with psycopg.connect(server.url, autocommit=True) as conn:
             conn.execute("create role keeper login nosuperuser createrole")
             conn.execute("create database theirs owner keeper")
         with pytest.raises(MigrationError, match="create extension vector"):
             migrate(server.url.replace("backscroll@/backscroll?", "keeper@/theirs?"))
-        url = migrated(server.url, "theirs", user="keeper")
-        assert tables(url)
+        assert tables(migrated(server.url, "theirs", user="keeper"))
+        with psycopg.connect(server.url, autocommit=True) as conn:
+            conn.execute("create role second login nosuperuser createrole")
+            conn.execute("create database others owner second")
+        with pytest.raises(MigrationError, match="grant backscroll_app"):
+            migrated(server.url, "others", user="second")
