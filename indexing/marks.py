@@ -14,6 +14,8 @@ from typing import NamedTuple
 from indexing.fulltext.analysis import CHUNK, forms, is_unspaced, normal, pieces, stem, stems
 from indexing.model import Term
 
+CHUNKS_KNOWN = 5_000
+
 
 class Mark(NamedTuple):
     """A match: offsets in code points, end exclusive, and what matched (equal for matches of the same thing)."""
@@ -35,6 +37,7 @@ class Marker:
         self._forms |= {found[0] for kind, found in split if kind == "phrase" and len(found) == 1}
         self._prefixes = tuple(found[0] for kind, found in split if kind == "prefix" and len(found) == 1)
         self._phrases = {found for _, found in split if len(found) > 1}
+        self._known: dict[str, tuple[Mark, ...]] = {}
 
     def marks(self, text: str) -> list[Mark]:
         """All matches in a text, in order and without overlaps.
@@ -42,10 +45,26 @@ class Marker:
         >>> Marker([Term("redirects"), Term("callback")]).marks("redirect in handleCallback")
         [Mark(start=0, end=8, what='redirect'), Mark(start=18, end=26, what='callback')]
         """
-        found = [mark for match in CHUNK.finditer(text) for mark in self._in_chunk(match.group(), match.start())]
+        found: list[Mark] = []
+        known = self._known
+        for match in CHUNK.finditer(text):
+            chunk = match.group()
+            inside = known.get(chunk)
+            if inside is None:
+                inside = self._inside(chunk)
+            if inside:
+                at = match.start()
+                found += [Mark(mark.start + at, mark.end + at, mark.what) for mark in inside]
         if self._phrases:
             found += self._phrases_in(text)
         return _without_overlaps(sorted(found, key=lambda mark: (mark.start, -mark.end)))
+
+    def _inside(self, chunk: str) -> tuple[Mark, ...]:
+        """The marks in a chunk, kept: texts that match one query share most of their words."""
+        if len(self._known) >= CHUNKS_KNOWN:
+            self._known.clear()
+        found = self._known[chunk] = tuple(self._in_chunk(chunk, 0))
+        return found
 
     def _in_chunk(self, chunk: str, at: int) -> Iterator[Mark]:
         if not chunk.isascii() and any(map(is_unspaced, chunk)):
@@ -73,6 +92,12 @@ class Marker:
             for phrase in self._phrases:
                 if phrase[0] == word and tuple(each for _, _, each in words[index : index + len(phrase)]) == phrase:
                     yield Mark(start, words[index + len(phrase) - 1][1], " ".join(phrase))
+
+
+@lru_cache(maxsize=16)
+def marker(terms: tuple[Term, ...]) -> Marker:
+    """The marker of these terms: one for all the snippets of a search."""
+    return Marker(terms)
 
 
 def _forms_in(text: str) -> Iterator[tuple[int, int, str]]:

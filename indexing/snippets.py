@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from indexing.marks import Mark, Marker
+from indexing.marks import Mark, Marker, marker
 from indexing.model import Field, Term
 
 SNIPPET_CHARACTERS = 240
@@ -55,13 +55,13 @@ def snippet(
     >>> snippet([Field(-1, "text", "First this. Then the redirect loops.")], [Term("redirects")], limit=30)
     Snippet(field=-1, text='…Then the redirect loops.', highlights=[(10, 18)])
     """
-    marker = Marker(terms)
-    best = max((window for field in fields for window in _windows(field, terms, marker, passage, limit)), key=lambda each: each.score, default=None)
+    marked = marker(tuple(terms))
+    best = max((window for field in fields for window in _windows(field, terms, marked, passage, limit)), key=lambda each: each.score, default=None)
     window = best or _beginning(fields, passage)
     if window is None:
         return Snippet(field=-1, text="", highlights=[])
     text = _shown(window, limit)
-    return Snippet(field=window.field.ordinal, text=text, highlights=_joined(text, marker.marks(text)))
+    return Snippet(field=window.field.ordinal, text=text, highlights=_joined(text, marked.marks(text)))
 
 
 def _windows(field: Field, terms: Sequence[Term], marker: Marker, passage: tuple[int, int, int] | None, limit: int) -> Iterator[_Window]:

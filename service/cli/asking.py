@@ -84,7 +84,12 @@ def sessions(
         )
         for s in answer["sessions"]
     ]
-    output.print_table(["updated", "title", "source", "project", "messages", "id"], rows, right=["messages"])
+    output.print_table(
+        ["updated", "title", "source", "project", "messages", "id"],
+        rows,
+        right=["messages"],
+        cut=["title", "project"],
+    )
 
 
 @sessions.command()

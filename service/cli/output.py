@@ -40,15 +40,18 @@ def print_json(answer: Any) -> None:
 
 
 def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    right: Sequence[str] = (),
+    cut: Sequence[str] = (),
 ) -> None:
-    """Rows under their columns; a cell that is too long is cut with an ellipsis. `right`: columns of numbers."""
+    """Rows under their columns. `right`: columns of numbers; `cut`: those that give way where the terminal is narrow."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
-        number = column in right
-        table.add_column(column, justify="right" if number else "left", no_wrap=True, overflow="ellipsis")
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=column not in cut)
     for row in rows:
-        table.add_row(*(Text(clean(str(cell))) for cell in row))
+        table.add_row(*(Text(clean(str(cell)), no_wrap=True, overflow="ellipsis") for cell in row))
     console().print(table)
 
 

@@ -22,7 +22,7 @@ from service.storage.database import Database
 READ_AT_ONCE = 200
 """Messages; one can be a megabyte and more."""
 COMPARE_AT_ONCE = 5_000
-COMMIT_EVERY = 4_000
+COMMIT_EVERY = 10_000
 """Documents of a long backlog."""
 
 Report = Callable[[int], None]

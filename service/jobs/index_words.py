@@ -27,7 +27,7 @@ from service.storage.database import Database
 log = structlog.get_logger()
 
 COMMIT_GAP_S = 0.05
-"""Between two commits: under steady writing one commit takes in several ticks."""
+"""Between two commits, at most: under steady writing one commit takes in several ticks."""
 LOOK_S = 0.5
 KEEP_CURSOR_S = 5.0
 STILL_HERE_S = 3600.0
@@ -107,11 +107,12 @@ class WordIndex:
     async def _follow(self) -> None:
         assert self._current is not None
         async for tick in self._feed.follow(self._current.writer.cursor()):
+            started_s = time.monotonic()
             async with self._turn:
                 await self._current.bring(tick)
             if tick.changes or tick.gap:
                 self._behind_the_log = tick
-            await asyncio.sleep(COMMIT_GAP_S)
+            await asyncio.sleep(min(COMMIT_GAP_S, time.monotonic() - started_s))
 
     async def _heed_requests(self) -> None:
         """Rebuild whenever `marker` asks for it."""

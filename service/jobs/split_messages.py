@@ -18,13 +18,15 @@ from service.jobs.generation import chunks
 from service.jobs.threads import in_thread
 from service.live.feed import Feed, Tick
 from service.model import parts, snapshot
-from service.storage import change_log, locks, messages, passages, people
+from service.storage import change_log, locks, messages, passages, people, statistics
 from service.storage.database import Connection, Database
 
 SPLIT_AT_ONCE = 100
 """Messages in one transaction; one can be a megabyte and more."""
 PAGE = 2_000
 STILL_HERE_S = 3600.0
+REST = 2.0
+"""Of the time that a full batch took: computing vectors takes far longer, and words come first."""
 
 Report = Callable[[int], None]
 
@@ -40,6 +42,7 @@ async def split_messages(db: Database, url: str, feed: Feed, queued: asyncio.Eve
                 await locks.still(lock)
                 await work_off(db, tick)
                 queued.set()
+                await statistics.refresh(lock)
             elif time.monotonic() - told_at_s < STILL_HERE_S:
                 continue
             async with db.system() as conn:
@@ -81,9 +84,12 @@ async def split_all(db: Database, *, unseen_by: str, report: Report = lambda don
 async def split_ids(db: Database, workspace_id: int, ids: Collection[int]) -> None:
     """Split these messages as they are now."""
     for some in chunks(sorted(ids), SPLIT_AT_ONCE):
+        started_s = time.monotonic()
         async with db.workspace(workspace_id) as conn:
             await passages.one_writer(conn, workspace_id)
             await passages.replace(conn, workspace_id, await split_rows(conn, workspace_id, some))
+        if len(some) == SPLIT_AT_ONCE:
+            await asyncio.sleep(REST * (time.monotonic() - started_s))
 
 
 async def split_rows(conn: Connection, workspace_id: int, ids: list[int]) -> dict[int, list[Passage]]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
+from pgvector import HalfVector
 
 from indexing.ports import Vectors
 from service.storage import locks
@@ -136,7 +137,7 @@ def as_text(vector: Vectors) -> str:
     >>> as_text(np.array([0.5, -1.0], np.float32))
     '[0.5,-1.0]'
     """
-    return f"[{','.join(map(repr, vector.tolist()))}]"
+    return str(HalfVector(vector).to_text())
 
 
 async def waiting(conn: Connection, workspace_id: int) -> int:

@@ -31,7 +31,7 @@ def externals(found: dict[str, Any]) -> list[str]:
 def library(api: httpx.Client) -> httpx.Client:
     """Two sessions with tool calls, errors and reasoning; what follows waits for the index by their token."""
     call = {"type": "tool-call", "content": {"toolCallId": "t1", "toolName": "Bash", "args": {"command": "pytest -k parseInvoice"}}}
-    failed = {"type": "tool-result", "content": {"toolCallId": "t1", "toolName": "Bash", "result": "ZeroDivisionError in invoice.py", "isError": True}}
+    failed = {"type": "tool-result", "content": {"toolCallId": "t1", "toolName": "Bash", "result": "ZeroDivisionError in invoice.py, near marmalade", "isError": True}}
     answer = api.post(
         "/sync/batch",
         json={
@@ -83,7 +83,7 @@ def test_it_marks_what_matched(library: httpx.Client) -> None:
     ("q", "found", "part"),
     [
         ("pytest", "i2", {"type": "tool-call", "toolName": "Bash"}),
-        ("invoice.py", "i2", {"type": "tool-result", "toolName": "Bash"}),
+        ("marmalade", "i2", {"type": "tool-result", "toolName": "Bash"}),
         ("middleware", "l2", {"type": "reasoning"}),
         ("SameSite", "l2", None),
     ],

@@ -23,7 +23,7 @@ from planted import House, owner_column, plant, tables
 from indexing.model import Filter
 from service.errors import MigrationError
 from service.postgres import EmbeddedPostgres, binaries
-from service.storage import change_log, people, sessions
+from service.storage import change_log, embeddings, people, sessions
 from service.storage.database import open_database
 from service.storage.migrations import migrate
 from service.storage.neighbours import PostgresNeighbours
@@ -273,6 +273,18 @@ async def test_it_deletes_all_that_hangs_on_a_workspace(house: House) -> None:
     await house.as_(house.a, "delete from workspaces returning id")
     assert await house.filled(house.a) == {"change_log"}
     assert await house.filled(house.b) == set(tables(house.url))
+
+
+async def test_it_takes_a_model_away_for_everybody(house: House) -> None:
+    """The owner builds a model's index over all workspaces, and deletes all its vectors, although bound by the policies."""
+    async with house.db.system() as conn:
+        (old,) = await embeddings.models(conn)
+        new = await embeddings.add_filling(conn, name="n", dimension=2)
+    await embeddings.build_index(house.url, old)
+    await embeddings.activate(house.db, new)
+    await embeddings.delete_retired(house.url)
+    for workspace_id in (house.a, house.b):
+        assert set(tables(house.url)) - await house.filled(workspace_id) == {"embeddings", "embedding_queue"}
 
 
 async def test_it_keeps_the_log_under_its_policies(house: House) -> None:

@@ -87,12 +87,18 @@ update sessions set message_count = message_count - %(gone)s
 where workspace_id = %(workspace_id)s and id = %(session_id)s;
 
 -- name: to_index
--- Messages with the facts of their sessions, as both indexes need them.
+-- Messages with the facts of their sessions, as both indexes need them. Written so that it begins with the
+-- messages, each by its key: without statistics (a first import) the planner would look through all sessions.
+with asked as materialized (
+    select * from messages where workspace_id = %(workspace_id)s and id = any(%(ids)s)
+)
 select m.id, m.session_id, m.role, m.text, coalesce(m.model, s.model) as model, m.tools, m.has_error, m.created_at,
     s.source, s.project_name, s.project_path, s.kind,
-    array(select tag from session_tags t where t.workspace_id = s.workspace_id and t.session_id = s.id) as tags
-from messages m join sessions s on s.workspace_id = m.workspace_id and s.id = m.session_id
-where m.workspace_id = %(workspace_id)s and m.id = any(%(ids)s);
+    array(select tag from session_tags t where t.workspace_id = m.workspace_id and t.session_id = m.session_id) as tags
+from asked m
+cross join lateral (
+    select * from sessions where workspace_id = m.workspace_id and id = m.session_id offset 0
+) s;
 
 -- name: sessions_to_index
 select s.id, s.title, s.former_titles, s.source, s.project_name, s.project_path, s.model, s.kind, s.created_at,
