@@ -38,8 +38,8 @@ class SearchFilter(msgspec.Struct, kw_only=True, rename="camel"):
 
 class SearchAsked(SearchFilter, kw_only=True, rename="camel"):
     q: Annotated[
-        Annotated[str, Meta(max_length=10_000)],
-        Meta(description='Words, "a phrase", -not, prefix*, and filters in place: source: project: model: role: tool: path: session: tag: is:error after: before:.'),
+        Annotated[str, Meta(max_length=100_000)],
+        Meta(description='Words, "a phrase", -not, prefix*, and filters in place: source: project: model: role: tool: path: session: tag: is:error after: before:. The first 10,000 characters count.'),
     ] = ""
     type: Mode = "hybrid"
     group_by: Literal["session", "message"] = "session"

@@ -25,6 +25,7 @@ SPLIT_AT_ONCE = 100
 """Messages in one transaction; one can be a megabyte and more."""
 PAGE = 2_000
 STILL_HERE_S = 3600.0
+ANALYSE_S = 1.0
 REST = 2.0
 """Of the time that a full batch took: computing vectors takes far longer, and words come first."""
 
@@ -36,13 +37,15 @@ async def split_messages(db: Database, url: str, feed: Feed, queued: asyncio.Eve
     async with locks.alone(url, "passages") as lock:
         async with db.system() as conn:
             cursor = await change_log.read_cursor(conn, cursor_name(db.epoch))
-        told_at_s = 0.0
+        told_at_s = analysed_s = 0.0
         async for tick in feed.follow(snapshot.token(db.epoch, cursor) if cursor else ""):
             if tick.changes or tick.gap:
                 await locks.still(lock)
                 await work_off(db, tick)
                 queued.set()
-                await statistics.refresh(lock)
+                if time.monotonic() - analysed_s > ANALYSE_S:
+                    await statistics.refresh(lock)
+                    analysed_s = time.monotonic()
             elif time.monotonic() - told_at_s < STILL_HERE_S:
                 continue
             async with db.system() as conn:

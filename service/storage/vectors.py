@@ -1,9 +1,9 @@
 """Messages by meaning: exact where few vectors are left to compare, HNSW where many are.
 
-Measured with 100,000 vectors of 384 (docs/decisions/0006-exact-or-hnsw.md): comparing one by one costs 4 µs a row and misses
-nothing; HNSW costs the same whatever it is asked, but what a filter takes away it must find more of. Left to
-itself, the planner picks the wrong one. So the rows that a filter leaves are estimated (cheaply: a count that stops at
-the threshold), and the statement is written so that only one plan is possible.
+Comparing one by one misses nothing and costs 2 to 4 µs a row. HNSW costs the same whatever it is asked, but of what
+it finds a filter may leave little. Left to itself, the planner picks the wrong one. So the rows that a filter leaves
+are estimated (sessions know their number of messages; for the rest, the planner's statistics are asked), and each
+statement is written so that one plan is possible. docs/decisions/0006-exact-or-hnsw.md has the measurements.
 
 The workspace stands in every clause, beside row-level security.
 """
@@ -30,19 +30,21 @@ KNOWN_S = 2.0
 """How long the active model and a workspace's size are believed."""
 ROWS_A_MESSAGE = 4
 """How many rows are read for one message at first: its passages, and the messages that share its text."""
-SPARE = 1.5
+SPARE = 1.3
 """How much more is asked of HNSW than a filter should leave over."""
 LEAST_EF, GREATEST_EF = 400, 1000
-"""Candidates that HNSW keeps: 400 for 200 hits gives a recall of 0.98; pgvector allows 1000."""
+"""Candidates that HNSW keeps: 400 for 200 hits gives a recall of 0.97; pgvector allows 1000."""
 GREATEST_SHARE = 0.25
-"""Of all rows: more is not asked of HNSW, comparing all of them is quicker then."""
+"""Of all rows: comparing all is quicker than asking HNSW for more."""
+FEW = 0.05
+"""Of all rows: so few are looked up one by one; more are joined by reading the tables through."""
 
-ONE_BY_ONE: LiteralString = "set local jit = off; set local max_parallel_workers_per_gather = 0"
+EXACT: LiteralString = "set local jit = off; set local max_parallel_workers_per_gather = 0"
+LOOKED_UP: LiteralString = "; set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_material = off"
 BY_INDEX: LiteralString = (
-    "set local jit = off; set local enable_seqscan = off; set local enable_sort = off;"
-    " set local enable_hashjoin = off; set local enable_mergejoin = off;"
-    " set local hnsw.iterative_scan = relaxed_order; set local hnsw.max_scan_tuples = 1000000;"
-    " set local hnsw.scan_mem_multiplier = 4; set local hnsw.ef_search = {ef}"
+    f"{EXACT}{LOOKED_UP}; set local enable_seqscan = off; set local enable_sort = off"
+    "; set local hnsw.iterative_scan = relaxed_order; set local hnsw.max_scan_tuples = 1000000"
+    "; set local hnsw.scan_mem_multiplier = 4; set local hnsw.ef_search = "
 )
 
 
@@ -83,22 +85,23 @@ class PostgresVectors:
             return []
         asked = Asked(model, workspace_id, as_text(vector), conditions(filter), limit)
         async with self._db.workspace(workspace_id) as conn:
-            size = await self._size(conn, workspace_id)
-            left = await self._left(conn, asked, size)
+            rows, left = await self._estimate(conn, asked)
             if left > self._exact_scan_rows:
-                hits = await by_index(conn, asked, rows=size.rows, left=left)
+                hits = await by_index(conn, asked, rows=rows, left=left, few=self._exact_scan_rows)
                 if hits is not None:
                     return hits
-            return await one_by_one(conn, asked)
+            return await one_by_one(conn, asked, few=left < FEW * rows)
 
-    async def _left(self, conn: Connection, asked: Asked, size: Size) -> float:
-        """About how many rows the filter leaves; counting stops where it is decided."""
+    async def _estimate(self, conn: Connection, asked: Asked) -> tuple[float, float]:
+        """About how many rows the workspace has, and how many of them pass the filter."""
+        size = await self._size(conn, asked.workspace_id)
         if not asked.filter.where:
-            return size.rows
-        cap = round(self._exact_scan_rows / size.rows_a_message) + 1
-        messages = await asked.messages_left(conn, cap=cap)
-        # Where counting stopped, nothing says how many more there are: HNSW is asked for twice what this share needs.
-        return messages * size.rows_a_message
+            return size.rows, size.rows
+        if asked.filter.of_messages:
+            messages = await asked.messages_by_statistics(conn)
+        else:
+            messages = await asked.messages_by_session(conn)
+        return size.rows, min(size.rows, messages * size.rows_a_message)
 
     async def _size(self, conn: Connection, workspace_id: int) -> Size:
         until, size = self._sizes.get(workspace_id, (0.0, Size(0, 1.0)))
@@ -119,20 +122,25 @@ class Asked(msgspec.Struct, frozen=True):
     filter: Condition
     limit: int
 
-    async def messages_left(self, conn: Connection, *, cap: int) -> int:
-        """How many messages pass the filter; at most `cap` when it looks at messages."""
-        statement = SQL["count_by_message" if self.filter.of_messages else "count_by_session"]
-        row = await (await conn.execute(with_filter(statement, self.filter), self.params(cap=cap), prepare=False)).fetchone()
+    async def messages_by_session(self, conn: Connection) -> float:
+        statement = with_filter(SQL["count_by_session"], self.filter)
+        row = await (await conn.execute(statement, self.params(), prepare=False)).fetchone()
         assert row is not None
-        return int(row["messages"])
+        return float(row["messages"])
+
+    async def messages_by_statistics(self, conn: Connection) -> float:
+        statement = "explain (format json) " + with_filter(SQL["passing"], self.filter)
+        row = await (await conn.execute(statement, self.params(), prepare=False)).fetchone()
+        assert row is not None
+        return float(row["QUERY PLAN"][0]["Plan"]["Plan Rows"])
 
     def params(self, **more: Any) -> dict[str, Any]:
         return {"workspace_id": self.workspace_id, "vector": self.vector} | self.filter.params | more
 
 
-async def one_by_one(conn: Connection, asked: Asked) -> list[Hit]:
+async def one_by_one(conn: Connection, asked: Asked, *, few: bool) -> list[Hit]:
     """Compare every vector that the filter leaves."""
-    await conn.execute(ONE_BY_ONE)
+    await conn.execute(EXACT + LOOKED_UP if few else EXACT)
     statement = written(SQL["one_by_one"], asked)
     rows = ROWS_A_MESSAGE * asked.limit
     while True:
@@ -143,18 +151,25 @@ async def one_by_one(conn: Connection, asked: Asked) -> list[Hit]:
         rows *= 4
 
 
-async def by_index(conn: Connection, asked: Asked, *, rows: int, left: float) -> list[Hit] | None:
-    """Ask HNSW for as many as the filter needs to leave enough; None when that would be too many."""
-    near = round(max(2 * asked.limit, SPARE * asked.limit * rows / max(left, 1)))
-    while near <= max(GREATEST_SHARE * rows, 2 * asked.limit):
-        ef = min(max(near, LEAST_EF), GREATEST_EF)
-        await conn.execute(BY_INDEX.format(ef=literal(ef)))
-        found = await (await conn.execute(written(SQL["by_index"], asked), asked.params(near=near), prepare=False)).fetchall()
-        hits = best_of_each(found)
+async def by_index(conn: Connection, asked: Asked, *, rows: float, left: float, few: int) -> list[Hit] | None:
+    """Ask HNSW, once more when the filter left too little; None when comparing one by one is quicker or needed."""
+    near = min(round(SPARE * asked.limit * rows / left), GREATEST_EF)
+    while True:
+        hits = await nearest(conn, asked, max(near, asked.limit))
         if len(hits) >= asked.limit:
             return hits[: asked.limit]
-        near *= 4
-    return None
+        share = len(hits) / near
+        if near > GREATEST_EF or share * rows <= few or SPARE * asked.limit > share * GREATEST_SHARE * rows:
+            return None
+        near = max(round(2 * SPARE * asked.limit / share), GREATEST_EF + 1)
+
+
+async def nearest(conn: Connection, asked: Asked, near: int) -> list[Hit]:
+    """What the filter leaves of the `near` nearest texts."""
+    ef = min(max(near, LEAST_EF), GREATEST_EF)
+    await conn.execute(BY_INDEX + literal(ef))
+    cursor = await conn.execute(written(SQL["by_index"], asked), asked.params(near=near), prepare=False)
+    return best_of_each(await cursor.fetchall())
 
 
 def written(statement: LiteralString, asked: Asked) -> LiteralString:

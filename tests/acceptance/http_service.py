@@ -26,6 +26,7 @@ from service.live.feed import Feed
 from service.postgres import EmbeddedPostgres
 from service.settings import Settings
 from service.storage import people
+from service.storage.people import Caller
 
 T = TypeVar("T")
 numbers = itertools.count()
@@ -114,6 +115,17 @@ class HttpService:
         return httpx.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {key}", **headers}, timeout=30, trust_env=False
         )
+
+    def caller(self, client: httpx.Client) -> Caller:
+        """Who a client is."""
+
+        async def find() -> Caller | None:
+            async with self.resources.db.system() as conn:
+                return await people.caller(conn, client.headers["authorization"].removeprefix("Bearer "))
+
+        found = self.do(find())
+        assert found is not None
+        return found
 
     def rows(self, workspace_id: int, statement: str) -> list[dict[str, Any]]:
         """What a statement finds, seen as the workspace."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import zlib
+from contextlib import ExitStack
 
 import httpx
 import psycopg
@@ -141,6 +143,15 @@ def test_it_does_not_limit_loopback(small: HttpService) -> None:
     """From the same machine there is no limit."""
     with small.client() as api:
         assert {api.get("/api/stats").status_code for _ in range(10)} == {200}
+
+
+def test_it_holds_no_connection_for_a_slow_client(service: HttpService, api: httpx.Client) -> None:
+    """More clients than there are connections to Postgres send half a body; others are answered meanwhile."""
+    head = f"POST /sync/session HTTP/1.1\r\nHost: x\r\nAuthorization: {api.headers['authorization']}\r\nContent-Length: 1000\r\n\r\n{{"
+    with ExitStack() as slow:
+        for _ in range(service.settings.pool_size + 4):
+            slow.enter_context(socket.create_connection(service.address)).sendall(head.encode())
+        assert api.get("/api/sessions").status_code == 200
 
 
 def test_it_shows_nothing_of_what_went_wrong_inside(small: HttpService) -> None:

@@ -181,7 +181,6 @@ def test_it_explains(library: httpx.Client) -> None:
         ("", "Missing query parameter 'q'"), ("q=+", "Missing query parameter 'q'"), ("q=x&type=vector", "type"), ("q=x&groupBy=day", "groupBy"),
         ("q=x&limit=1001", "limit"), ("q=x&limit=1e30", "limit"), ("q=x&facets=colour", "facets"), ("q=x&role=boss", "role"), ("q=x&hasError=maybe", "hasError"),
         ("q=x&after=soon", "after"), ("q=x&cursor=abc", "cursor"), ("q=x&commit=abc", "commit"), ("q=x&explain=perhaps", "explain"),
-        ("q=" + "x" * 10_001, "q"),
     ],
 )  # fmt: skip
 def test_it_refuses_bad_searches(api: httpx.Client, query: str, says: str) -> None:
@@ -194,7 +193,7 @@ def test_it_refuses_bad_searches(api: httpx.Client, query: str, says: str) -> No
         assert api.post(path, json=body).json()["error"] == answer.json()["error"]
 
 
-@pytest.mark.parametrize("body", [{"q": 5}, {"q": None}, {"q": "x", "filter": []}, {"q": "x", "filter": {"source": {"a": 1}}}, {"q": "x", "limit": 1e300}])
+@pytest.mark.parametrize("body", [{"q": 5}, {"q": None}, {"q": "x", "filter": []}, {"q": "x", "filter": {"source": {"a": 1}}}, {"q": "x", "limit": 1e300}, {"q": "x" * 100_001}])
 def test_it_refuses_bad_bodies(api: httpx.Client, body: dict[str, Any]) -> None:
     """What is of the wrong type is 400, never 500."""
     assert api.post("/search", json=body).status_code == 400

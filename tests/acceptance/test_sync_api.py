@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from http_service import HttpService
+
+from service.api.routes import Call, Desk
+from service.api.storing import store
+from service.model.message import MessageWrite
+from service.model.session import SessionWrite
 
 DATA = Path(__file__).parents[1] / "data" / "recorded_requests.json"
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "clients"
@@ -203,3 +209,17 @@ def test_it_does_not_bring_back_what_was_deleted(api: httpx.Client) -> None:
     assert api.get("/api/sessions/gone").status_code == 404
     assert [m["externalId"] for m in read(api)] == ["b"]
     assert api.get("/sync/sessions/list").json() == {"sessionIds": ["gone", "s"]}
+
+
+def test_it_stores_the_rest_where_postgres_refuses_an_item(service: HttpService, api: httpx.Client) -> None:
+    """Of a batch in which Postgres refuses values, only those items are missing, and each is told."""
+    caller = service.caller(api)
+    writes = [MessageWrite(session_external_id="s", external_id=f"m{n}", role="user", text="\0" if n in (3, 4, 9) else str(n)) for n in range(11)]
+    call = Call(
+        desk=Desk(service.resources, []), caller=caller, client=None, path={}, query=[], headers={}, body=b"", commit=None,
+        now=datetime.now(UTC),
+    )  # fmt: skip
+    stored = service.do(store(call, sessions=[SessionWrite(external_id="s", title="T")], messages=writes))
+    assert [id is None for id in stored.message_ids] == [n in (3, 4, 9) for n in range(11)]
+    assert [error.split(":")[0] for error in stored.errors] == ["m3", "m4", "m9"]
+    assert [message["textContent"] for message in read(api)] == [str(n) for n in range(11) if n not in (3, 4, 9)]
