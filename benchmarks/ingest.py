@@ -42,9 +42,11 @@ def run(options: Options, report: Report) -> None:
     report.note(
         "The bare upsert is psycopg's executemany under the service's role, one transaction a batch: the same tables, triggers and row-level security. It shares the machine with the same service."
     )
+    if options.url:
+        _measure(options, report, "the service given", environ={})
+        return
     _measure(options, report, "words only", environ={"BACKSCROLL_EMBEDDING_MODEL": "none"})
-    if not options.url:
-        _measure(options, report, "while the worker embeds", environ={})
+    _measure(options, report, "while the worker embeds", environ={})
 
 
 def _measure(options: Options, report: Report, state: str, *, environ: dict[str, str]) -> None:

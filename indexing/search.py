@@ -7,13 +7,13 @@ again from the tables before they are shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from indexing import fusion
-from indexing.fusion import Fused
+from indexing.fusion import Fused, Placed
 from indexing.model import Counts, Facet, Hit, Query, Unit
 from indexing.ports import Embedder, Neighbours, TextReader, VectorIndex
 
@@ -22,6 +22,8 @@ Mode = Literal["hybrid", "fulltext", "semantic"]
 LEAST_DEPTH = 200
 """How many hits are asked of each index at least."""
 MATCHES_SHOWN = 3
+MOST_PAGED = 10_000
+"""How far pages go: the best so many messages by their words."""
 
 NO_EMBEDDER = "The embedding model is not loaded, so only words were searched."
 NO_VECTORS = "No message that may be found has a vector yet, so only words were searched."
@@ -98,6 +100,24 @@ async def search(
         mode_used=found.mode_used,
         fallback_reason=found.fallback_reason,
     )
+
+
+async def rest(workspace_id: int, query: Query, candidates: Collection[Fused], *, text: TextReader) -> list[Fused]:
+    """What matches by its words and was no candidate, in BM25's order: the pages behind a ranking. Their score is 0."""
+    known = {(each.unit, each.id) for each in candidates}
+    hits = await asyncio.to_thread(_by_words, workspace_id, query, text, MOST_PAGED)
+    return [
+        Fused(
+            id=hit.id,
+            session_id=hit.session_id,
+            unit=hit.unit,
+            score=0.0,
+            fused=0.0,
+            text=Placed(rank=rank, score=hit.score, z=0.0),
+        )
+        for rank, hit in enumerate(hits, start=1)
+        if (hit.unit, hit.id) not in known
+    ]
 
 
 def grouped(ranked: Sequence[Fused]) -> list[Group]:

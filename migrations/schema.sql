@@ -362,6 +362,8 @@ ALTER TABLE ONLY messages
 ALTER TABLE ONLY messages
     ADD CONSTRAINT messages_workspace_id_session_id_external_id_key UNIQUE (workspace_id, session_id, external_id);
 
+CREATE INDEX messages_facts ON messages USING btree (workspace_id, created_at) INCLUDE (id, session_id, role, model, has_error);
+
 CREATE INDEX messages_in_order ON messages USING btree (workspace_id, session_id, created_at, id);
 
 CREATE TRIGGER log_delete AFTER DELETE ON messages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION log_message_changes();

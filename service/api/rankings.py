@@ -32,6 +32,17 @@ class Kept(msgspec.Struct, kw_only=True, frozen=True):
     counts: Counts
     mode_used: Mode
     fallback_reason: str
+    whole: bool = False
+    """Holds all that pages can show, not the candidates only."""
+
+    @property
+    def length(self) -> int:
+        return max(len(self.sessions), len(self.messages))
+
+    @property
+    def goes_on(self) -> bool:
+        """Does more match than stands here?"""
+        return not self.whole and self.counts.total > self.length
 
 
 class Cursor(msgspec.Struct, frozen=True):

@@ -55,6 +55,9 @@ async def search(call: Call, asked: SearchAsked) -> Answer:
     place = cursors.decode(asked.cursor, Cursor, of=of) if asked.cursor else Cursor("", 0)
     kept = call.desk.rankings.get(place.ranking, workspace_id=call.workspace_id) if asked.cursor else await rank(call, asked)
     end = place.first + asked.limit
+    if end > kept.length and kept.goes_on:
+        kept = await lengthened(call, asked, kept)
+        place = Cursor("", place.first)
     shown = msgspec.structs.replace(
         kept, sessions=kept.sessions[place.first : end], messages=kept.messages[place.first : end]
     )
@@ -62,11 +65,29 @@ async def search(call: Call, asked: SearchAsked) -> Answer:
         rows = await hits.reread(conn, call.workspace_id, shown.sessions, shown.messages)
         lag = await call.desk.lags.of(conn, call.workspace_id, call.resources)
     found = results.of(shown, rows, lag, asked)
-    if asked.limit and end < max(len(kept.sessions), len(kept.messages)):
+    if asked.limit and (end < kept.length or kept.goes_on):
         name = place.ranking or call.desk.rankings.keep(kept)
         found.next_cursor = cursors.encode(Cursor(name, end), of=of)
     found.took_ms = round((time.perf_counter() - started_s) * 1000, 2)
     return answer(found)
+
+
+async def lengthened(call: Call, asked: SearchAsked, kept: Kept) -> Kept:
+    """The ranking with what else matches behind its candidates."""
+    query = await asking.query(
+        asked, now_ms=shapes.epoch_ms(call.now), db=call.resources.db, workspace_id=call.workspace_id
+    )
+    shown = kept.messages or [match for group in kept.sessions for match in group.matches]
+    more = await engine.rest(call.workspace_id, query, shown, text=call.resources.text)
+    sessions = {group.session_id for group in kept.sessions}
+    by_session = asked.group_by == "session"
+    return msgspec.structs.replace(
+        kept,
+        messages=kept.messages if by_session else kept.messages + [each for each in more if each.unit == "message"],
+        sessions=kept.sessions
+        + [group for group in engine.grouped(more) if by_session and group.session_id not in sessions],
+        whole=True,
+    )
 
 
 async def rank(call: Call, asked: SearchAsked) -> Kept:

@@ -3,7 +3,7 @@
 Comparing one by one misses nothing and costs 2 to 4 µs a row. HNSW costs the same whatever it is asked, but of what
 it finds a filter may leave little. Left to itself, the planner picks the wrong one. So the rows that a filter leaves
 are estimated (sessions know their number of messages; for the rest, the planner's statistics are asked), and each
-statement is written so that one plan is possible. docs/decisions/0006-exact-or-hnsw.md has the measurements.
+statement is written so that one plan is possible. docs/decisions/0008-exact-or-hnsw.md has the measurements.
 
 The workspace stands in every clause, beside row-level security.
 """
@@ -33,7 +33,9 @@ ROWS_A_MESSAGE = 4
 SPARE = 1.3
 """How much more is asked of HNSW than a filter should leave over."""
 LEAST_EF, GREATEST_EF = 400, 1000
-"""Candidates that HNSW keeps: 400 for 200 hits gives a recall of 0.97; pgvector allows 1000."""
+"""Candidates that HNSW keeps while it searches; pgvector allows 1000."""
+EF_A_ROW = 1.6
+"""Candidates for each row that is wanted: with 416 for 260 rows, the recall of the best 200 is 0.97."""
 GREATEST_SHARE = 0.25
 """Of all rows: comparing all is quicker than asking HNSW for more."""
 FEW = 0.05
@@ -139,9 +141,9 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 async def one_by_one(conn: Connection, asked: Asked, *, few: bool) -> list[Hit]:
-    """Compare every vector that the filter leaves."""
+    """Compare every vector that the filter leaves; `few`: of which there are few."""
     await conn.execute(EXACT + LOOKED_UP if few else EXACT)
-    statement = written(SQL["one_by_one"], asked)
+    statement = written(SQL["one_by_one" if asked.filter.where else "all_one_by_one"], asked)
     rows = ROWS_A_MESSAGE * asked.limit
     while True:
         found = await (await conn.execute(statement, asked.params(rows=rows), prepare=False)).fetchall()
@@ -166,7 +168,7 @@ async def by_index(conn: Connection, asked: Asked, *, rows: float, left: float, 
 
 async def nearest(conn: Connection, asked: Asked, near: int) -> list[Hit]:
     """What the filter leaves of the `near` nearest texts."""
-    ef = min(max(near, LEAST_EF), GREATEST_EF)
+    ef = min(max(round(EF_A_ROW * near), LEAST_EF), GREATEST_EF)
     await conn.execute(BY_INDEX + literal(ef))
     cursor = await conn.execute(written(SQL["by_index"], asked), asked.params(near=near), prepare=False)
     return best_of_each(await cursor.fetchall())

@@ -31,6 +31,21 @@ where s.workspace_id = %(workspace_id)s and m.workspace_id = %(workspace_id)s an
 order by distance
 limit %(rows)s;
 
+-- name: all_one_by_one
+-- As one_by_one without a filter: only what is near is looked up in the other tables.
+with near as materialized (
+    select e.text_sha256, (e.embedding::halfvec(384) <#> %(vector)s::halfvec(384)) + 0 as distance
+    from embeddings e
+    where e.workspace_id = %(workspace_id)s and e.model_id = 1
+    order by distance
+    limit %(rows)s
+)
+select p.message_id, m.session_id, p.field, p.start_offset, p.end_offset, near.distance
+from near
+join passages p on p.workspace_id = %(workspace_id)s and p.text_sha256 = near.text_sha256
+join messages m on m.workspace_id = %(workspace_id)s and m.id = p.message_id
+order by near.distance;
+
 -- name: by_index
 -- The nearest texts by the model's own index, then where they stand, then the filter.
 with near as materialized (
