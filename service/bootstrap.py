@@ -15,7 +15,7 @@ from indexing.embedder import ModelUnavailable, model_name, open_query_embedder
 from indexing.fulltext import IndexDamaged, TantivyReader, open_reader
 from indexing.ports import Embedder
 from service.errors import DatabaseUnavailable, NotYet
-from service.live.feed import Bell
+from service.live.bell import Bell
 from service.postgres import running_url
 from service.settings import Settings
 from service.storage.database import Database, open_database
@@ -45,7 +45,9 @@ class Resources(msgspec.Struct, kw_only=True):
             try:
                 self._text = open_reader(self.settings.text_index_dir)
             except IndexDamaged as error:
-                raise NotYet("The text index is damaged and is being built anew: try again in a minute.") from error
+                raise NotYet(
+                    "The text index is damaged and is being built anew: try again in a minute."
+                ) from error
         return self._text
 
     async def query_embedder(self) -> Embedder | None:

@@ -67,7 +67,9 @@ async def kept_running(name: str, part: Part) -> None:
         error = task.exception()
         if error is None:
             return
-        pause_s = FIRST_PAUSE_S if time.monotonic() - started_s > STEADY_S else min(2 * pause_s, LONGEST_PAUSE_S)
+        pause_s = (
+            FIRST_PAUSE_S if time.monotonic() - started_s > STEADY_S else min(2 * pause_s, LONGEST_PAUSE_S)
+        )
         log.warning("part_failed", part=name, error=named(error), again_in_s=pause_s)
         await asyncio.sleep(pause_s)
 

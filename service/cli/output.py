@@ -142,15 +142,25 @@ def snippet(match: Mapping[str, Any]) -> Text:
 
 
 def mode_remark(answer: Mapping[str, Any]) -> str:
-    """How it was searched, when that is not hybrid.
+    """How it was searched, when that is not hybrid, and what could not be found yet; "" when there is nothing to say.
 
     >>> mode_remark({"modeUsed": "fulltext", "fallbackReason": "no vectors yet"})
     'Searched fulltext: no vectors yet.'
+    >>> mode_remark({"modeUsed": "hybrid", "index": {"textLag": 0, "vectorLag": 7}})
+    '7 passages still wait to be found by meaning.'
     """
-    if answer["modeUsed"] == "hybrid":
-        return ""
     reason = answer.get("fallbackReason")
-    return f"Searched {answer['modeUsed']}" + (f": {reason.rstrip('.')}." if reason else ".")
+    remarks = []
+    if answer["modeUsed"] != "hybrid":
+        remarks.append(f"Searched {answer['modeUsed']}" + (f": {reason.rstrip('.')}." if reason else "."))
+    lags = answer.get("index", {})
+    for lag, waiting in (
+        ("textLag", "messages still wait to be found by their words"),
+        ("vectorLag", "passages still wait to be found by meaning"),
+    ):
+        if lags.get(lag):
+            remarks.append(f"{lags[lag]} {waiting}.")
+    return " ".join(remarks)
 
 
 def clean(text: str) -> str:

@@ -47,7 +47,12 @@ def message_document(workspace_id: int, row: dict[str, Any]) -> TextDocument:
 def session_document(workspace_id: int, row: dict[str, Any]) -> TextDocument:
     titles = filter(None, (row["title"], *row["former_titles"]))
     return TextDocument(
-        workspace_id=workspace_id, unit="session", id=row["id"], session_id=row["id"], said="\n".join(titles), **facts(row)
+        workspace_id=workspace_id,
+        unit="session",
+        id=row["id"],
+        session_id=row["id"],
+        said="\n".join(titles),
+        **facts(row),
     )
 
 

@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import structlog
 
@@ -61,12 +62,19 @@ async def load(resources: Resources) -> SentenceTransformerEmbedder:
     async with db.system() as conn:
         active = await embeddings.active(conn)
     if active is not None and active.name != name:
-        log.warning("embedding_model_differs", active=active.name, configured=name, remedy="backscroll reindex")
+        log.warning(
+            "embedding_model_differs", active=active.name, configured=name, remedy="backscroll reindex"
+        )
         setting = active.name
     embedder = await in_thread(SentenceTransformerEmbedder, setting)
-    log.info("embedder_loaded", model=embedder.name, precision=embedder.compute.precision, threads=embedder.compute.threads)
+    log.info(
+        "embedder_loaded",
+        model=embedder.name,
+        precision=embedder.compute.precision,
+        threads=embedder.compute.threads,
+    )
+    await embeddings.ensure_active(db, resources.url, name=embedder.name, dimension=embedder.dimension)
     if active is None:
-        await embeddings.ensure_active(db, resources.url, name=embedder.name, dimension=embedder.dimension)
         await enqueue_missing(db)
     return embedder
 
@@ -142,9 +150,12 @@ async def read_texts(db: Database, workspace_id: int, claimed: Sequence[bytes]) 
     return texts
 
 
-def cut(places: Sequence[Place], rows: Mapping[int, dict[str, object]]) -> tuple[dict[bytes, str], set[int]]:
+def cut(places: Sequence[Place], rows: Mapping[int, dict[str, Any]]) -> tuple[dict[bytes, str], set[int]]:
     """Texts by hash, and the messages in which a text does not stand where it should."""
-    fields = {id: {field.ordinal: field.text for field in parts.fields(row["text"], row["parts"])} for id, row in rows.items()}  # type: ignore[arg-type]
+    fields = {
+        id: {field.ordinal: field.text for field in parts.fields(row["text"], row["parts"])}
+        for id, row in rows.items()
+    }
     texts: dict[bytes, str] = {}
     outdated: set[int] = set()
     for place in places:

@@ -49,7 +49,9 @@ class Generation:
 
     async def _work_off(self, workspace_id: int, work: Work, *, unseen_by: str) -> None:
         async with self.db.workspace(workspace_id) as conn:
-            whole = await messages.ids_of_sessions(conn, workspace_id, list(work.filed_anew | work.thinned_in_bulk))
+            whole = await messages.ids_of_sessions(
+                conn, workspace_id, list(work.filed_anew | work.thinned_in_bulk)
+            )
             unseen = await messages.ids_of_sessions(
                 conn, workspace_id, list(work.written_in_bulk), unseen_by=unseen_by
             )
@@ -89,7 +91,9 @@ class Generation:
         surplus = await self._compare_unit("message", workspaces, unseen_by, report)
         await in_thread(self.writer.remove, messages=surplus)
 
-    async def _compare_unit(self, unit: Unit, workspaces: Iterable[int], unseen_by: str, report: Report) -> list[int]:
+    async def _compare_unit(
+        self, unit: Unit, workspaces: Iterable[int], unseen_by: str, report: Report
+    ) -> list[int]:
         """Take in what is missing of one unit; what the index holds too much."""
         held = await in_thread(lambda: Held(self.writer.ids(unit)))
         put = self._put_messages if unit == "message" else self._put_sessions
@@ -103,10 +107,17 @@ class Generation:
                 report(done)
         return held.surplus()
 
-    async def _page(self, unit: Unit, workspace_id: int, *, after: int, unseen_by: str) -> list[tuple[int, bool]]:
+    async def _page(
+        self, unit: Unit, workspace_id: int, *, after: int, unseen_by: str
+    ) -> list[tuple[int, bool]]:
         async with self.db.workspace(workspace_id) as conn:
             return await messages.ids_after(
-                conn, workspace_id, after=after, limit=COMPARE_AT_ONCE, unseen_by=unseen_by, sessions=unit == "session"
+                conn,
+                workspace_id,
+                after=after,
+                limit=COMPARE_AT_ONCE,
+                unseen_by=unseen_by,
+                sessions=unit == "session",
             )
 
 

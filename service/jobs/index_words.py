@@ -123,6 +123,7 @@ class WordIndex:
 
     async def _fill(self, new: Generation, total: int) -> None:
         """All there is, then what came meanwhile, until little is left for the moment of the swap."""
+
         def report(done: int) -> None:
             marker.write(self._directory, marker.Progress(done, max(done, total)))
 

@@ -24,7 +24,8 @@ from service.jobs.index_words import rebuild_words
 from service.jobs.split_messages import split_all
 from service.jobs.sweep import enqueue_missing
 from service.jobs.threads import in_thread
-from service.live.feed import NOTHING_SEEN, Feed, cancelled
+from service.live.feed import NOTHING_SEEN, Feed
+from service.live.tasks import cancelled
 from service.storage import embeddings, locks
 from service.storage.database import Database
 from service.storage.embeddings import Model

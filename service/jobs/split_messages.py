@@ -75,7 +75,9 @@ async def split_all(db: Database, *, unseen_by: str, report: Report = lambda don
         after = 0
         while True:
             async with db.workspace(workspace_id) as conn:
-                page = await messages.ids_after(conn, workspace_id, after=after, limit=PAGE, unseen_by=unseen_by)
+                page = await messages.ids_after(
+                    conn, workspace_id, after=after, limit=PAGE, unseen_by=unseen_by
+                )
             if not page:
                 break
             await split_ids(db, workspace_id, [id for id, unseen in page if unseen])
@@ -97,7 +99,9 @@ async def split_ids(db: Database, workspace_id: int, ids: Collection[int]) -> No
 
 async def split_rows(conn: Connection, workspace_id: int, ids: list[int]) -> dict[int, list[Passage]]:
     rows = await messages.to_index(conn, workspace_id, ids)
-    return await in_thread(lambda: {row["id"]: split(parts.fields(row["text"], row["parts"])) for row in rows})
+    return await in_thread(
+        lambda: {row["id"]: split(parts.fields(row["text"], row["parts"])) for row in rows}
+    )
 
 
 def cursor_name(epoch: str) -> str:

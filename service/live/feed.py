@@ -29,26 +29,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Self
 
 import msgspec
-import psycopg
-import structlog
-from psycopg.rows import dict_row
 
+from service.live.bell import CHANNEL, Bell
+from service.live.tasks import cancelled
 from service.model import snapshot
 from service.storage import change_log
 from service.storage.change_log import Change
 from service.storage.database import Connection, read_epoch
+from service.storage.standing import stand
 
-log = structlog.get_logger()
-
-CHANNEL = "backscroll_bell"
-RING_GAP_S = 0.005
 POLL_S = 0.25
-RETRY_S = (0.05, 0.1, 0.25, 0.5, 1.0)
-"""Pauses between attempts to connect; the last one repeats."""
 WHOLE_S = 60.0
 """A token that this connection gave out so recently is whole: the log is kept for hours."""
 NOTHING_SEEN = "3:3:"
@@ -93,7 +87,7 @@ class Feed:
         self._given: dict[str, float] = {}
         self._due = 0.0
         if bell is not None:
-            bell.feeds.append(self)
+            bell.hearers.append(self.wake)
 
     async def follow(self, token: str) -> AsyncIterator[Tick]:
         """Ticks from `token` on ("": from nothing), for ever. Asking for the next says that one is worked off."""
@@ -128,17 +122,7 @@ class Feed:
 
     async def run(self) -> None:
         """Serve followers until cancelled, through losses of the connection."""
-        failures = 0
-        while True:
-            try:
-                async with connected(self._url, role="backscroll_system") as conn:
-                    await conn.execute(f"listen {CHANNEL}")
-                    failures = 0
-                    await self._serve(conn, await read_epoch(conn))
-            except psycopg.Error as error:
-                log.warning("feed_disconnected", error=type(error).__name__)
-                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
-                failures += 1
+        await stand(self._url, self._listen, role="backscroll_system", name="feed")
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self.run(), name="feed")
@@ -147,7 +131,9 @@ class Feed:
     async def __aexit__(self, *_: object) -> None:
         await cancelled(self._task)
 
-    async def _serve(self, conn: Connection, epoch: str) -> None:
+    async def _listen(self, conn: Connection) -> None:
+        await conn.execute(f"listen {CHANNEL}")
+        epoch = await read_epoch(conn)
         self._given.clear()
         self._due = 0.0
         while True:
@@ -188,7 +174,9 @@ class Feed:
 
     def _give(self, token: str) -> None:
         self._latest, now_s = token, time.time()
-        self._given = {given: at_s for given, at_s in self._given.items() if now_s - at_s < WHOLE_S} | {token: now_s}
+        self._given = {given: at_s for given, at_s in self._given.items() if now_s - at_s < WHOLE_S} | {
+            token: now_s
+        }
 
     def _is_whole(self, token: str) -> bool:
         return time.time() - self._given.get(token, 0.0) < WHOLE_S
@@ -214,77 +202,3 @@ def seen(token: str, *, epoch: str) -> str | None:
     """
     match = snapshot.TOKEN.fullmatch(token)
     return match[2] if match and match[1] == epoch else None
-
-
-class Bell:
-    """Tells feeds that something was committed: those of this process at once, others by a coalesced NOTIFY."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._task: asyncio.Task[None] | None = None
-        self._rung = asyncio.Event()
-        self.feeds: list[Feed] = []
-        self.backend_pid: int | None = None
-        """Of the connection that rings, while there is one."""
-
-    def ring(self) -> None:
-        """Call it after a commit, in the event loop's thread. It connects with the first call."""
-        for feed in self.feeds:
-            feed.wake()
-        self._rung.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="bell")
-
-    async def close(self) -> None:
-        if self._task is not None:
-            await cancelled(self._task)
-
-    async def _run(self) -> None:
-        """Ring until cancelled. What cannot be rung for want of a connection is rung later, once."""
-        failures = 0
-        while True:
-            try:
-                async with connected(self._url, role="backscroll_app") as conn:
-                    self.backend_pid = conn.info.backend_pid
-                    failures = 0
-                    await self._notify(conn)
-            except psycopg.Error as error:
-                log.warning("bell_disconnected", error=type(error).__name__)
-                self._rung.set()
-                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
-                failures += 1
-            finally:
-                self.backend_pid = None
-
-    async def _notify(self, conn: Connection) -> None:
-        while True:
-            await self._rung.wait()
-            self._rung.clear()
-            await conn.execute(f"notify {CHANNEL}")
-            await asyncio.sleep(RING_GAP_S)
-
-
-@asynccontextmanager
-async def connected(url: str, *, role: str) -> AsyncIterator[Connection]:
-    """A connection of its own in autocommit, which finds out within seconds when the other side is gone."""
-    conn = await psycopg.AsyncConnection[dict[str, object]].connect(
-        url,
-        autocommit=True,
-        row_factory=dict_row,
-        connect_timeout=5,
-        application_name="backscroll-feed",
-        keepalives_idle=10,
-        keepalives_interval=5,
-        keepalives_count=3,
-        tcp_user_timeout=15_000,
-    )
-    async with conn:
-        await conn.execute(f"set role {role}")
-        yield conn
-
-
-async def cancelled(task: asyncio.Task[None]) -> None:
-    """End a task and wait until it has ended."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

@@ -16,7 +16,9 @@ class PostgresNeighbours:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def of(self, workspace_id: int, message_ids: Sequence[int]) -> Mapping[int, tuple[int | None, int | None]]:
+    async def of(
+        self, workspace_id: int, message_ids: Sequence[int]
+    ) -> Mapping[int, tuple[int | None, int | None]]:
         """The message before and after each, in its session's order; a message that is gone or foreign is absent."""
         if not message_ids:
             return {}

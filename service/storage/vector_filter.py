@@ -42,7 +42,9 @@ def conditions(filter: Filter) -> Condition:
     >>> condition.where, condition.params, condition.of_messages
     ('s.source = any(%(sources)s) and m.has_error = %(has_error)s', {'sources': ['pi'], 'has_error': True}, True)
     """
-    given = {name: value for name in filter.__struct_fields__ if (value := getattr(filter, name)) not in (None, ())}
+    given = {
+        name: value for name in filter.__struct_fields__ if (value := getattr(filter, name)) not in (None, ())
+    }
     asked = [sql for table in (OF_SESSIONS, OF_MESSAGES) for name, sql in table.items() if name in given]
     params = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
     return Condition(" and ".join(asked), params, of_messages=not given.keys().isdisjoint(OF_MESSAGES))

@@ -42,7 +42,9 @@ FEW = 0.05
 """Of all rows: so few are looked up one by one; more are joined by reading the tables through."""
 
 EXACT: LiteralString = "set local jit = off; set local max_parallel_workers_per_gather = 0"
-LOOKED_UP: LiteralString = "; set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_material = off"
+LOOKED_UP: LiteralString = (
+    "; set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_material = off"
+)
 BY_INDEX: LiteralString = (
     f"{EXACT}{LOOKED_UP}; set local enable_seqscan = off; set local enable_sort = off"
     "; set local hnsw.iterative_scan = relaxed_order; set local hnsw.max_scan_tuples = 1000000"

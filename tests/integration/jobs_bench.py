@@ -78,7 +78,9 @@ class Bench(msgspec.Struct):
 
 
 def message(id: str = "m", text: str | None = "hello", **more: Any) -> MessageWrite:
-    return MessageWrite(**{"session_external_id": "a", "external_id": id, "role": "user", "text": text} | more)
+    return MessageWrite(
+        **{"session_external_id": "a", "external_id": id, "role": "user", "text": text} | more
+    )
 
 
 def many(count: int, text: str = "flock", first: int = 0, **more: Any) -> list[MessageWrite]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
@@ -11,7 +12,10 @@ import pytest
 from psycopg.rows import TupleRow
 
 from service.live import feed as feeds
-from service.live.feed import NOTHING_SEEN, Bell, Feed, Tick
+from service.live.bell import Bell
+from service.live.feed import NOTHING_SEEN, Feed, Tick
+from service.postgres import EmbeddedPostgres
+from service.storage.migrations import migrate
 
 WORKSPACE = 1
 SOON_S = 5.0
@@ -60,7 +64,7 @@ class Bench:
         """Those of feed and bell."""
         await self.as_owner(
             "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where application_name = 'backscroll-feed' and datname = current_database()"
+            " where application_name in ('backscroll-feed', 'backscroll-bell') and datname = current_database()"
         )
 
     async def as_owner(self, statement: LiteralString) -> None:
@@ -77,7 +81,9 @@ async def bench(any_database_url: str) -> AsyncIterator[Bench]:
     async with Feed(any_database_url) as feed:
         bench = Bench(any_database_url, feed)
         conn = await bench.writer()
-        await conn.execute("insert into workspaces (id, name, kind) values (%s, 'w', 'personal')", (WORKSPACE,))
+        await conn.execute(
+            "insert into workspaces (id, name, kind) values (%s, 'w', 'personal')", (WORKSPACE,)
+        )
         await conn.commit()
         assert (await bench.next()).gap
         yield bench
@@ -248,3 +254,32 @@ async def until_gap(bench: Bench) -> Tick:
         while not (tick := await bench.feed.now(bench.token)).gap:
             pass
     return tick
+
+
+async def test_it_survives_a_restart_of_postgres(home: Path) -> None:
+    """Followers wait while the server is away, and go on from where they were when it is back."""
+    home.mkdir(mode=0o755)
+    with EmbeddedPostgres.start(home) as server:
+        url = server.url
+        migrate(url)
+        async with Feed(url) as feed:
+            bench = Bench(url, feed)
+            conn = await bench.writer()
+            await conn.execute(
+                "insert into workspaces (id, name, kind) values (%s, 'w', 'personal')", (WORKSPACE,)
+            )
+            await write(conn, 1)
+            await conn.commit()
+            assert (await bench.next()).gap
+            waiting = asyncio.create_task(bench.feed.next(bench.token))
+            server.stop()
+            with EmbeddedPostgres.start(home) as restarted:
+                assert restarted.url == url
+                conn = await bench.writer()
+                await write(conn, 2)
+                await conn.commit()
+                async with asyncio.timeout(SOON_S):
+                    bench.token = (tick := await waiting).token
+                found = ids(tick) or await bench.news(count=1)
+                assert found == [2]
+                await conn.close()

@@ -18,7 +18,7 @@ from service.jobs import marker
 from service.jobs.election import if_elected
 from service.jobs.index_words import index_words
 from service.jobs.reindex import reindex_words
-from service.live.feed import cancelled
+from service.live.tasks import cancelled
 from service.model import snapshot
 from service.model.message import Part
 from service.model.session import SessionWrite
@@ -32,7 +32,9 @@ class Bench(jobs_bench.Bench):
     async def found(self, word: str, filter: Filter = Filter(), *, titles: bool = False) -> int:  # noqa: B008
         """How many messages (or titles) have a word, once the index has seen all that is committed now."""
         reader = await self.reached()
-        hits = reader.search(self.workspace_id, Query(text=word, terms=(Term(word),), filter=filter), limit=10_000)
+        hits = reader.search(
+            self.workspace_id, Query(text=word, terms=(Term(word),), filter=filter), limit=10_000
+        )
         return sum(hit.unit == ("session" if titles else "message") for hit in hits)
 
     async def reached(self) -> TantivyReader:
@@ -72,7 +74,9 @@ async def test_it_finds_text_parts_and_titles(bench: Bench) -> None:
         Part("tool-result", b'{"toolCallId":"c","result":"stalactite"}'),
     )
     async with bench.indexing():
-        await bench.put(SessionWrite(external_id="a", title="Caving trip"), message(text="torch", parts=parts))
+        await bench.put(
+            SessionWrite(external_id="a", title="Caving trip"), message(text="torch", parts=parts)
+        )
         for word in ("torch", "pondering", "spelunk", "stalactite"):
             assert await bench.found(word) == 1, word
         assert await bench.found("caving", titles=True) == 1
@@ -81,12 +85,18 @@ async def test_it_finds_text_parts_and_titles(bench: Bench) -> None:
 async def test_it_follows_edits_and_deletions(bench: Bench) -> None:
     """An edited text is found as it is now; a former title still; what was deleted is gone."""
     async with bench.indexing():
-        await bench.put(SessionWrite(external_id="a", title="Oldname"), message("m1", "before"), message("m2", "other"))
+        await bench.put(
+            SessionWrite(external_id="a", title="Oldname"), message("m1", "before"), message("m2", "other")
+        )
         assert await bench.found("before") == 1
         await bench.put(SessionWrite(external_id="a", title="Newname"), message("m1", "after"))
         assert [await bench.found(word) for word in ("before", "after", "other")] == [0, 1, 1]
         assert [await bench.found(word, titles=True) for word in ("oldname", "newname")] == [1, 1]
-        id = (await bench.reached()).search(bench.workspace_id, Query(text="", terms=(Term("other"),)), limit=1)[0].id
+        id = (
+            (await bench.reached())
+            .search(bench.workspace_id, Query(text="", terms=(Term("other"),)), limit=1)[0]
+            .id
+        )
         async with bench.db.workspace(bench.workspace_id) as conn:
             await messages.delete(conn, bench.workspace_id, id)
         assert await bench.found("other") == 0
@@ -224,7 +234,9 @@ async def rebuild_under_load(bench: Bench) -> None:
     """Reindex while messages are written and one reader searches; it never finds fewer than before."""
     seen: list[tuple[int, int]] = []
     rebuilding = asyncio.create_task(
-        reindex_words(bench.db, bench.url, bench.directory, lambda what, done, total: seen.append((done, total)))
+        reindex_words(
+            bench.db, bench.url, bench.directory, lambda what, done, total: seen.append((done, total))
+        )
     )
     reader = open_reader(bench.directory)
     everything = Query(text="flock", terms=(Term("flock"),))

@@ -17,12 +17,13 @@ from indexing.embedder import Compute, SentenceTransformerEmbedder
 from indexing.model import Filter
 from service.bootstrap import Resources, open_resources
 from service.jobs import reindex as reindexing
-from service.jobs import sweep
+from service.jobs import schedule, sweep
 from service.jobs.embed import embed_queue, embed_some
 from service.jobs.split_messages import split_messages
-from service.live.feed import NOTHING_SEEN, cancelled
+from service.live.feed import NOTHING_SEEN
+from service.live.tasks import cancelled
 from service.settings import Settings
-from service.storage import change_log, embeddings, messages
+from service.storage import change_log, embeddings, locks, messages
 from service.storage.embeddings import Model
 from service.storage.vectors import PostgresVectors
 from service.worker import run_worker
@@ -94,7 +95,9 @@ def embedder() -> SentenceTransformerEmbedder:
 
 
 @pytest.fixture
-async def bench(database_url: str, tmp_path: Path, embedder: SentenceTransformerEmbedder) -> AsyncIterator[Bench]:
+async def bench(
+    database_url: str, tmp_path: Path, embedder: SentenceTransformerEmbedder
+) -> AsyncIterator[Bench]:
     async with jobs_bench.Bench.opened(database_url, tmp_path) as base:
         model = await embeddings.ensure_active(
             base.db, database_url, name=embedder.name, dimension=embedder.dimension
@@ -105,7 +108,9 @@ async def bench(database_url: str, tmp_path: Path, embedder: SentenceTransformer
 async def test_it_finds_a_message_by_its_meaning(bench: Bench) -> None:
     """What was written while the jobs run is found by other words."""
     async with bench.working():
-        await bench.put(message("m1", "The cat sat on the mat"), message("m2", "Our database ran out of connections"))
+        await bench.put(
+            message("m1", "The cat sat on the mat"), message("m2", "Our database ran out of connections")
+        )
         await bench.embedded()
         assert await bench.nearest("kitten on a rug") == "The cat sat on the mat"
         assert await bench.nearest("postgres pool exhausted") == "Our database ran out of connections"
@@ -165,7 +170,9 @@ async def test_it_splits_all_when_the_log_is_too_short(bench: Bench) -> None:
         await bench.put(*many(2))
         await bench.split()
     await bench.put(*many(2, first=2))
-    await bench.as_owner("truncate change_log", "update change_log_floor set dropped_xid = pg_current_xact_id()")
+    await bench.as_owner(
+        "truncate change_log", "update change_log_floor set dropped_xid = pg_current_xact_id()"
+    )
     async with bench.restarted() as after, after.splitting():
         await after.split()
         assert await after.count("passages") == 4
@@ -234,7 +241,9 @@ async def test_it_mends_what_fell_between_transactions(bench: Bench, resources: 
         await bench.put(*many(2))
         await bench.embedded()
     async with bench.db.workspace(bench.workspace_id) as conn:
-        await conn.execute("update passages set text_sha256 = sha256('another') where message_id = (select min(message_id) from passages)")
+        await conn.execute(
+            "update passages set text_sha256 = sha256('another') where message_id = (select min(message_id) from passages)"
+        )
     await sweep.sweep_vectors(resources)
     assert (await bench.count("embeddings"), await bench.count("embedding_queue")) == (1, 1)
     async with bench.working():
@@ -245,7 +254,9 @@ async def test_it_mends_what_fell_between_transactions(bench: Bench, resources: 
 async def test_it_fills_other_vectors_beside_those_that_answer(bench: Bench, resources: Resources) -> None:
     """A reindexing splits and embeds all again and switches; until then, and after, meaning is found."""
     async with bench.working():
-        await bench.put(message("m1", "The cat sat on the mat"), message("m2", "Our database ran out of connections"))
+        await bench.put(
+            message("m1", "The cat sat on the mat"), message("m2", "Our database ran out of connections")
+        )
         await bench.embedded()
         seen: list[str] = []
         task = asyncio.create_task(
@@ -263,6 +274,21 @@ async def test_it_fills_other_vectors_beside_those_that_answer(bench: Bench, res
     assert await bench.count("embeddings") == 2
 
 
+async def test_it_does_a_recurring_job_in_one_worker_at_a_time(bench: Bench, resources: Resources) -> None:
+    """A job that another worker is at is left to it; afterwards it is done."""
+    done: list[str] = []
+
+    async def run(resources: Resources) -> None:
+        done.append("done")
+
+    job = schedule.Job("tested", 60, run)
+    async with locks.alone(bench.url, "job tested"):
+        await schedule.once(job, resources)
+        assert done == []
+    await schedule.once(job, resources)
+    assert done == ["done"]
+
+
 async def test_it_works_as_a_whole(bench: Bench, resources: Resources) -> None:
     """A worker on its own: words and meaning are found, queries can be embedded without torch, and it stops when told."""
     worker = asyncio.create_task(run_worker(resources))
@@ -273,7 +299,10 @@ async def test_it_works_as_a_whole(bench: Bench, resources: Resources) -> None:
                 await bench.db.token()
         await bench.embedded()
         hits = await resources.vectors.search(
-            bench.workspace_id, (await asyncio.to_thread(embedder.embed, ["kitten on a rug"]))[0], Filter(), limit=5
+            bench.workspace_id,
+            (await asyncio.to_thread(embedder.embed, ["kitten on a rug"]))[0],
+            Filter(),
+            limit=5,
         )
         assert len(hits) == 1
     finally:

@@ -52,7 +52,9 @@ async def test_it_conforms(
     embedder: SentenceTransformerEmbedder,
 ) -> None:
     """Answers as every index of messages does."""
-    model = await embeddings.ensure_active(db, any_database_url, name=embedder.name, dimension=embedder.dimension)
+    model = await embeddings.ensure_active(
+        db, any_database_url, name=embedder.name, dimension=embedder.dimension
+    )
     embedded = embedder.embed([document.said for document in DOCUMENTS])
     await fill(db, model, DOCUMENTS, {document.id: embedded[[at]] for at, document in enumerate(DOCUMENTS)})
 
@@ -63,16 +65,28 @@ async def test_it_conforms(
     await case(find)
 
 
-async def test_it_agrees_with_brute_force(db: Database, any_database_url: str, vectors: PostgresVectors) -> None:
+async def test_it_agrees_with_brute_force(
+    db: Database, any_database_url: str, vectors: PostgresVectors
+) -> None:
     """Of 1,500 messages with one to four passages each: the right ones under every filter, their best passages, full pages."""
     model = await embeddings.ensure_active(db, any_database_url, name="random", dimension=DIMENSION)
     rng = np.random.default_rng(7)
     documents = [document(id, rng) for id in range(1, 1501)]
     of = {each.id: unit(rng.normal(size=(int(rng.integers(1, 5)), DIMENSION))) for each in documents}
     await fill(db, model, documents, of)
-    for filter in (Filter(), Filter(roles=("user",)), Filter(projects=("p3",)), Filter(has_error=True), Filter(tags=("t",), sources=("b",))):
+    for filter in (
+        Filter(),
+        Filter(roles=("user",)),
+        Filter(projects=("p3",)),
+        Filter(has_error=True),
+        Filter(tags=("t",), sources=("b",)),
+    ):
         query = unit(rng.normal(size=(1, DIMENSION)))[0]
-        cosines = {each.id: float(np.max(of[each.id] @ query)) for each in documents if conformance.passes(each, filter)}
+        cosines = {
+            each.id: float(np.max(of[each.id] @ query))
+            for each in documents
+            if conformance.passes(each, filter)
+        }
         expected = sorted(cosines, key=lambda id: -cosines[id])[:50]
         hits = await vectors.search(HERE, query, filter, limit=50)
         assert len(hits) == len(expected)
@@ -120,19 +134,33 @@ def unit(vectors: NDArray[np.float64]) -> Vectors:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-async def fill(db: Database, model: Model, documents: Sequence[TextDocument], vectors: Mapping[int, Vectors]) -> None:
+async def fill(
+    db: Database, model: Model, documents: Sequence[TextDocument], vectors: Mapping[int, Vectors]
+) -> None:
     """The tables as these documents say, each with its passages' vectors; a passage starts at its own number."""
     for workspace_id in sorted({each.workspace_id for each in documents}):
         here = [each for each in documents if each.workspace_id == workspace_id]
         async with db.workspace(workspace_id) as conn:
-            await conn.execute("insert into workspaces (id, name, kind) values (%s, %s, 'personal')", (workspace_id, f"w{workspace_id}"))
+            await conn.execute(
+                "insert into workspaces (id, name, kind) values (%s, %s, 'personal')",
+                (workspace_id, f"w{workspace_id}"),
+            )
             cursor = conn.cursor()
             sessions = {each.session_id: each for each in here}
             await cursor.executemany(
                 "insert into sessions (workspace_id, id, source, external_id, project_name, project_path, kind, message_count, created_at, updated_at)"
                 " overriding system value values (%s, %s, %s, %s, %s, %s, %s, %s, now(), now())",
                 [
-                    (workspace_id, id, each.source, f"s{id}", each.project_name, each.project_path, each.kind, sum(other.session_id == id for other in here))
+                    (
+                        workspace_id,
+                        id,
+                        each.source,
+                        f"s{id}",
+                        each.project_name,
+                        each.project_path,
+                        each.kind,
+                        sum(other.session_id == id for other in here),
+                    )
                     for id, each in sessions.items()
                 ],
             )
@@ -151,7 +179,13 @@ async def fill(db: Database, model: Model, documents: Sequence[TextDocument], ve
             )  # fmt: skip
             found = {
                 each.id: [
-                    Passage(field=-1, start=at, end=at + 1, sha256=hashlib.sha256(f"{each.id} {at}".encode()).digest(), priority=0)
+                    Passage(
+                        field=-1,
+                        start=at,
+                        end=at + 1,
+                        sha256=hashlib.sha256(f"{each.id} {at}".encode()).digest(),
+                        priority=0,
+                    )
                     for at in range(len(vectors.get(each.id, ())))
                 ]
                 for each in here
