@@ -6,15 +6,21 @@ phrase are marked only where they follow each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from indexing.fulltext.analysis import CHUNK, forms, is_unspaced, normal, pieces, stem, stems
+from indexing.fulltext.analysis import CHUNK, MARK, forms, is_unspaced, normal, pieces, stem, stems
 from indexing.model import Term
 
 CHUNKS_KNOWN = 5_000
+_PLAIN_CHUNK = re.compile(r"[^\W_]+")
+"""What `CHUNK` is in a text without combining marks."""
+_FOREIGN = re.compile(r"[^\x00-\x7f]+")
+_IRREGULAR = {"die": "dying", "lie": "lying", "tie": "tying"}
+"""Stems that are not how their words begin."""
 
 
 class Mark(NamedTuple):
@@ -37,6 +43,7 @@ class Marker:
         self._forms |= {found[0] for kind, found in split if kind == "phrase" and len(found) == 1}
         self._prefixes = tuple(found[0] for kind, found in split if kind == "prefix" and len(found) == 1)
         self._phrases = {found for _, found in split if len(found) > 1}
+        self._needles = _needles(self._stems, {*self._forms, *self._prefixes})
         self._known: dict[str, tuple[Mark, ...]] = {}
 
     def marks(self, text: str) -> list[Mark]:
@@ -45,25 +52,41 @@ class Marker:
         >>> Marker([Term("redirects"), Term("callback")]).marks("redirect in handleCallback")
         [Mark(start=0, end=8, what='redirect'), Mark(start=18, end=26, what='callback')]
         """
-        found: list[Mark] = []
-        known = self._known
-        for match in CHUNK.finditer(text):
-            chunk = match.group()
-            inside = known.get(chunk)
-            if inside is None:
-                inside = self._inside(chunk)
-            if inside:
-                at = match.start()
-                found += [Mark(mark.start + at, mark.end + at, mark.what) for mark in inside]
+        found = [
+            Mark(mark.start + at, mark.end + at, mark.what)
+            for at, chunk in self._candidates(text).items()
+            for mark in self._inside(chunk)
+        ]
         if self._phrases:
             found += self._phrases_in(text)
         return _without_overlaps(sorted(found, key=lambda mark: (mark.start, -mark.end)))
 
+    def _candidates(self, text: str) -> Mapping[int, str]:
+        """The chunks in which something may be marked, by where they begin. Looking for letters is much cheaper than analysing."""
+        lower = text.lower()
+        if len(lower) != len(text) or not (text.isascii() or MARK.search(text) is None):
+            return {match.start(): match.group() for match in CHUNK.finditer(text)}
+        found: dict[int, str] = {}
+        for needle in self._needles:
+            at = lower.find(needle)
+            while at >= 0:
+                start, end = _chunk_around(text, at)
+                found[start] = text[start:end]
+                at = lower.find(needle, end)
+        if not text.isascii():
+            # How other letters are folded, only the analysis knows.
+            for run in _FOREIGN.finditer(text):
+                start, end = _chunk_around(text, run.start())[0], _chunk_around(text, run.end() - 1)[1]
+                found.update((match.start(), match.group()) for match in _PLAIN_CHUNK.finditer(text, start, end))
+        return found
+
     def _inside(self, chunk: str) -> tuple[Mark, ...]:
         """The marks in a chunk, kept: texts that match one query share most of their words."""
-        if len(self._known) >= CHUNKS_KNOWN:
-            self._known.clear()
-        found = self._known[chunk] = tuple(self._in_chunk(chunk, 0))
+        found = self._known.get(chunk)
+        if found is None:
+            if len(self._known) >= CHUNKS_KNOWN:
+                self._known.clear()
+            found = self._known[chunk] = tuple(self._in_chunk(chunk, 0))
         return found
 
     def _in_chunk(self, chunk: str, at: int) -> Iterator[Mark]:
@@ -87,6 +110,8 @@ class Marker:
                 yield Mark(at + index, at + index + 1, letter)
 
     def _phrases_in(self, text: str) -> Iterator[Mark]:
+        if text.isascii() and not any(all(word in text.lower() for word in phrase) for phrase in self._phrases):
+            return
         words = list(_forms_in(text))
         for index, (start, _, word) in enumerate(words):
             for phrase in self._phrases:
@@ -98,6 +123,27 @@ class Marker:
 def marker(terms: tuple[Term, ...]) -> Marker:
     """The marker of these terms: one for all the snippets of a search."""
     return Marker(terms)
+
+
+def _needles(stems: Iterable[str], forms: Iterable[str]) -> list[str]:
+    """Letters of which each chunk of ASCII that matches holds some: the English stemmer changes the last one at most.
+
+    >>> _needles({"happi", "go"}, {"happiness"})
+    ['go', 'happ']
+    """
+    begins = {stem[: max(2, len(stem) - 1)] for stem in stems} | {_IRREGULAR[stem] for stem in stems if stem in _IRREGULAR}
+    wanted = {needle for needle in (*begins, *forms) if needle.isascii()}
+    return sorted(needle for needle in wanted if not any(other in needle for other in wanted if other != needle))
+
+
+def _chunk_around(text: str, at: int) -> tuple[int, int]:
+    """Where the letters and digits around a place begin and end."""
+    start = end = at
+    while start and text[start - 1].isalnum():
+        start -= 1
+    while end < len(text) and text[end].isalnum():
+        end += 1
+    return start, end
 
 
 def _forms_in(text: str) -> Iterator[tuple[int, int, str]]:

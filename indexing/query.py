@@ -10,7 +10,7 @@ date that is none, a quote that does not close, `--flag`, `-1`, `std::map`) is s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, tzinfo
 from typing import Literal
 
@@ -23,16 +23,6 @@ from indexing.words import STOP_WORDS
 QUERY_CHARACTERS = 10_000
 TERMS = 64
 
-SOURCES = {
-    "codex": "codex-cli",
-    "cursor": "cursor-sync",
-    "claude": "claude-code",
-    "droid": "factory-droid",
-    "factory": "factory-droid",
-    "gemini": "gemini-cli",
-    "copilot": "copilot-cli",
-}
-"""Usual other spellings of sources, and the wire's names for them."""
 ROLES = ("user", "assistant", "system", "tool", "unknown")
 
 EVERYTHING = Filter()
@@ -53,6 +43,7 @@ _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 class _Found(msgspec.Struct):
     """What was read so far."""
 
+    source_name: Callable[[str], str]
     terms: list[Term] = []
     said: list[str] = []
     sessions: list[str] = []
@@ -62,16 +53,19 @@ class _Found(msgspec.Struct):
     has_error: bool | None = None
 
 
-def parse(q: str, *, now_ms: int, filter: Filter = EVERYTHING, tz: tzinfo = UTC) -> Query:
-    """The query that `q` is, limited by `filter` as well. Dates are days in `tz`. Errors: none.
+def parse(
+    q: str, *, now_ms: int, filter: Filter = EVERYTHING, tz: tzinfo = UTC, source_name: Callable[[str], str] = str
+) -> Query:
+    """The query that `q` is, limited by `filter` as well. Dates are days in `tz`; `source_name` knows how people
+    spell sources. Errors: none.
 
-    >>> found = parse('why "redirect loop" -draft source:codex handleCall*', now_ms=0)
+    >>> found = parse('why "redirect loop" -draft source:codex-cli handleCall*', now_ms=0)
     >>> [(term.text, term.kind, term.occur) for term in found.terms]
     [('redirect loop', 'phrase', 'must'), ('draft', 'word', 'must_not'), ('handleCall', 'prefix', 'should')]
     >>> found.filter.sources, found.text
     (('codex-cli',), 'why redirect loop handleCall')
     """
-    found = _Found()
+    found = _Found(source_name)
     for piece in _PIECE.finditer(q[:QUERY_CHARACTERS]):
         _read(piece, found, now_ms, tz)
     limited = both(filter, _filter(found))
@@ -82,15 +76,6 @@ def parse(q: str, *, now_ms: int, filter: Filter = EVERYTHING, tz: tzinfo = UTC)
         found.said = [term.text for term in terms]
     terms.sort(key=lambda term: term.occur == "should")  # of too many, those that must hold are kept
     return Query(text=" ".join(found.said), terms=tuple(terms[:TERMS]), filter=limited, sessions=tuple(dict.fromkeys(found.sessions)))
-
-
-def source_name(written: str) -> str:
-    """The wire's name of a source, whatever the usual spelling.
-
-    >>> source_name("Codex"), source_name("opencode")
-    ('codex-cli', 'opencode')
-    """
-    return SOURCES.get(written.lower(), written.lower())
 
 
 def both(one: Filter, other: Filter) -> Filter:
@@ -146,7 +131,7 @@ def _limit(name: str, value: str, found: _Found, now_ms: int, tz: tzinfo) -> boo
     elif name == "session" and value:
         found.sessions.append(value)
     elif name in _MEMBERS and value and (name != "role" or value.lower() in ROLES):
-        read = {"source": source_name, "role": str.lower}.get(name, str)
+        read = {"source": found.source_name, "role": str.lower}.get(name, str)
         found.values.setdefault(_MEMBERS[name], []).append(read(value))
     else:
         return False

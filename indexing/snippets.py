@@ -25,7 +25,8 @@ _PASSAGE_BONUS = 0.5
 _KIND_WEIGHT = {"text": 1.0, "reasoning": 0.9, "tool-call": 0.8, "tool-result": 0.8}
 
 _SPACES = re.compile(r"\s+")
-_SENTENCE_START = re.compile(r"(?:(?<=[.!?…])\s+|(?<=[。！？])|\n\s*)(?=\S)")
+_SENTENCE_START = re.compile(r"[.!?…。！？\n](?:(?<=[.!?…])\s+|(?<=[。！？])|(?<=\n)\s*)(?=\S)")
+"""Ends where a sentence starts. Begins with the sign before, because a class is much faster to scan for than a look-behind."""
 _LAST_BORDER = re.compile(r"\s(?=\S*$)")
 _BELONGS = re.compile(r"[\u0300-\u036f\u1ab0-\u1aff\u20d0-\u20ff\ufe00-\ufe0f\u200d\U0001f3fb-\U0001f3ff]")
 
@@ -111,7 +112,7 @@ def _shown(window: _Window, limit: int) -> str:
     text = window.field.text
     start = _start(text, window.start, reach=max(limit - (window.end - window.start), 0) // 2)
     end = _end(text, start, limit, beyond=window.end)
-    body = _SPACES.sub(" ", text[start:end]).strip()
+    body = " ".join(text[start:end].split())
     before, after = text[:start].strip() != "", text[end:].strip() != ""
     return f"{'…' if before else ''}{body}{'…' if after else ''}"
 
@@ -135,9 +136,10 @@ def _end(text: str, start: int, limit: int, *, beyond: int) -> int:
         return end
     least = max(beyond, start + limit * 2 // 3) - start
     shown = text[start:end]
-    starts = [match.start() for match in _SENTENCE_START.finditer(text[start : end + 2]) if least <= match.start() <= limit]
-    if starts:
-        return start + starts[-1]
+    ends = [match.start() + (match[0][0] != "\n") for match in _SENTENCE_START.finditer(text[start : end + 2])]
+    good = [each for each in ends if least <= each <= limit]
+    if good:
+        return start + good[-1]
     border = _LAST_BORDER.search(shown) if not text[end].isspace() else None
     return start + border.start() if border and border.start() >= min(least, limit - 40) else _off_marks(text, end)
 

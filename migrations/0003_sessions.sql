@@ -15,9 +15,9 @@ create table sessions (
     kind text not null default 'agent'
         check (kind in ('agent', 'thread', 'conversation', 'sandbox', 'run', 'run_step', 'issue_session', 'chain')),
     title text,
-    -- 0 none or a placeholder, 1 derived from the first user text, 2 a made-up slug, 3 given: a weaker one never
-    -- replaces a stronger.
-    title_rank smallint not null default 0 check (title_rank between 0 and 3),
+    -- 0 none or a placeholder, 1 derived from the first user text, 2 a made-up slug, 3 given by a client, 4 by
+    -- a person here: a weaker one never replaces a stronger.
+    title_rank smallint not null default 0 check (title_rank between 0 and 4),
     former_titles text[] not null default '{}',
     project_name text,
     project_path text,

@@ -52,14 +52,17 @@ create table embedding_queue (
 
 create index embedding_queue_in_order on embedding_queue (model_id, priority, message_id desc);
 
+-- Models are named one by one, since model_id stands in the middle of the keys and Postgres 16 would read them whole.
 create function drop_unreferenced_texts() returns trigger language plpgsql as $$
 begin
     delete from embeddings e using (select distinct workspace_id, text_sha256 from old_rows) gone
     where e.workspace_id = gone.workspace_id and e.text_sha256 = gone.text_sha256
+        and e.model_id = any(array(select id from embedding_models))
         and not exists (
             select from passages p where p.workspace_id = gone.workspace_id and p.text_sha256 = gone.text_sha256);
     delete from embedding_queue q using (select distinct workspace_id, text_sha256 from old_rows) gone
     where q.workspace_id = gone.workspace_id and q.text_sha256 = gone.text_sha256
+        and q.model_id = any(array(select id from embedding_models))
         and not exists (
             select from passages p where p.workspace_id = gone.workspace_id and p.text_sha256 = gone.text_sha256);
     return null;

@@ -238,7 +238,7 @@ CREATE TABLE sessions (
     CONSTRAINT sessions_message_count_check CHECK ((message_count >= 0)),
     CONSTRAINT sessions_prompt_tokens_check CHECK ((prompt_tokens >= 0)),
     CONSTRAINT sessions_source_check CHECK (((length(source) >= 1) AND (length(source) <= 100))),
-    CONSTRAINT sessions_title_rank_check CHECK (((title_rank >= 0) AND (title_rank <= 3)))
+    CONSTRAINT sessions_title_rank_check CHECK (((title_rank >= 0) AND (title_rank <= 4)))
 );
 
 ALTER TABLE ONLY sessions FORCE ROW LEVEL SECURITY;
@@ -745,10 +745,12 @@ CREATE FUNCTION drop_unreferenced_texts() RETURNS trigger
 begin
     delete from embeddings e using (select distinct workspace_id, text_sha256 from old_rows) gone
     where e.workspace_id = gone.workspace_id and e.text_sha256 = gone.text_sha256
+        and e.model_id = any(array(select id from embedding_models))
         and not exists (
             select from passages p where p.workspace_id = gone.workspace_id and p.text_sha256 = gone.text_sha256);
     delete from embedding_queue q using (select distinct workspace_id, text_sha256 from old_rows) gone
     where q.workspace_id = gone.workspace_id and q.text_sha256 = gone.text_sha256
+        and q.model_id = any(array(select id from embedding_models))
         and not exists (
             select from passages p where p.workspace_id = gone.workspace_id and p.text_sha256 = gone.text_sha256);
     return null;

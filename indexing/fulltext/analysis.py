@@ -36,7 +36,7 @@ _UNSPACED = (
 """Scripts that are written without spaces (Thai, Lao, Khmer, Burmese, CJK), and Hangul, whose words carry particles."""
 _RUN = re.compile(f"[{_UNSPACED}]+")
 _MARKS = "\u00ad\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670\u200b-\u200d\u2060\ufe00-\ufe0f"
-_MARK = re.compile(f"[{_MARKS}]+")
+MARK = re.compile(f"[{_MARKS}]+")
 """Accents that no composed letter holds, vowel points, soft hyphens, joiners: a word with and without them is one."""
 CHUNK = re.compile(rf"(?:[^\W_][{_MARKS}]*)+")
 """A stretch of letters and digits: never less than a form."""
@@ -76,7 +76,7 @@ def for_forms(text: str) -> str:
 
 def normal(text: str) -> str:
     """Full-width, composed and decomposed writing made one (NFKC); marks and half emoji taken out."""
-    return _MARK.sub("", unicodedata.normalize("NFKC", text.encode("utf-8", "replace").decode()))
+    return MARK.sub("", unicodedata.normalize("NFKC", text.encode("utf-8", "replace").decode()))
 
 
 def pieces(chunk: str) -> list[tuple[int, int]]:

@@ -91,7 +91,9 @@ async def query(search: SearchAsked, *, now_ms: int, db: Database, workspace_id:
 
     Errors: `RequestError`.
     """
-    found = language.parse(search.q, now_ms=now_ms, filter=filter(search), tz=params.zone(search.tz))
+    found = language.parse(
+        search.q, now_ms=now_ms, filter=filter(search), tz=params.zone(search.tz), source_name=sources.canonical
+    )
     limited = found.filter
     for refs in (search.session, found.sessions):
         if not refs:

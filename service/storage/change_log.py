@@ -7,7 +7,7 @@ and are moved when the partition is made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -104,22 +104,22 @@ async def forget_cursors(conn: Connection) -> None:
 def keep_partitions(url: str, *, now: datetime, keep_hours: int) -> tuple[list[date], list[date]]:
     """Make the partitions up to a week ahead and drop those that nobody needs; the days made and dropped.
 
-    Runs as the owner, under the migrations' lock; safe to repeat and to run in several processes.
+    Runs as the owner, under the migrations' lock; safe to repeat and to run in several processes. A partition that
+    somebody reads right now (a dump, say) is left for the next time: waiting for it would hold up every write.
     """
     with connect(url) as conn:
         conn.execute("select pg_advisory_lock(%s)", (LOCK,))
         try:
+            conn.execute("set lock_timeout = '2s'")
             present = [
                 datetime.strptime(row[0], "%Y%m%d").date()
                 for row in conn.execute(SQL["partitions"]).fetchall()
             ]
             wanted = to_make(present, now=now)
-            for day in wanted:
-                make_partition(conn, day)
-            dropped = [
-                day for day in to_drop(present, now=now, keep_hours=keep_hours) if drop_partition(conn, day)
-            ]
-            return wanted, dropped
+            old = to_drop(present, now=now, keep_hours=keep_hours)
+            made = [day for day in wanted if unless_read(make_partition, conn, day)]
+            dropped = [day for day in old if unless_read(drop_partition, conn, day)]
+            return made, dropped
         finally:
             conn.execute("select pg_advisory_unlock(%s)", (LOCK,))
 
@@ -144,7 +144,17 @@ def to_drop(present: Sequence[date], *, now: datetime, keep_hours: int) -> list[
     return [day for day in present if start_of(day + timedelta(days=1)) <= end]
 
 
-def make_partition(conn: psycopg.Connection, day: date) -> None:
+def unless_read(
+    change: Callable[[psycopg.Connection, date], bool], conn: psycopg.Connection, day: date
+) -> bool:
+    """Make or drop a partition; False when that would have to wait for somebody, or need not be."""
+    try:
+        return change(conn, day)
+    except psycopg.errors.LockNotAvailable:
+        return False
+
+
+def make_partition(conn: psycopg.Connection, day: date) -> bool:
     """A day's partition; rows of that day that fell into the rest move into it."""
     name, start, end = f"change_log_{day:%Y%m%d}", start_of(day), start_of(day + timedelta(days=1))
     with conn.transaction():
@@ -157,12 +167,15 @@ def make_partition(conn: psycopg.Connection, day: date) -> None:
             f" insert into {name} select * from moved",
         )
         run(conn, f"alter table change_log attach partition {name} for values from ('{start}') to ('{end}')")
+    return True
 
 
 def drop_partition(conn: psycopg.Connection, day: date) -> bool:
     """Drop a day unless a follower may still need it; remember how far back the log now reaches."""
     name = f"change_log_{day:%Y%m%d}"
     with conn.transaction():
+        # First of all, so that no transaction that wrote to it is still open.
+        run(conn, f"lock table change_log, {name} in access exclusive mode")
         row = conn.execute(f"select max(xid::text::numeric) from {name}").fetchone()
         highest = row[0] if row else None
         oldest = conn.execute(SQL["oldest_cursor"]).fetchone()

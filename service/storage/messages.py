@@ -122,6 +122,7 @@ async def patch(conn: Connection, workspace_id: int, id: int, change: MessagePat
         "id": id,
         "clear": sorted(change.clear),
     }
+    await conn.execute(SQL["lock_session"], params)
     row = await (await conn.execute(SQL["patch"], params)).fetchone()
     return await touched(conn, workspace_id, row, gone=0)
 
@@ -129,6 +130,7 @@ async def patch(conn: Connection, workspace_id: int, id: int, change: MessagePat
 async def delete(conn: Connection, workspace_id: int, id: int) -> bool:
     """Delete a message with all that hangs on it, and leave a tombstone. Whether there was such a message."""
     params = {"workspace_id": workspace_id, "id": id}
+    await conn.execute(SQL["lock_session"], params)
     await conn.execute(SQL["bury"], params)
     row = await (await conn.execute(SQL["delete"], params)).fetchone()
     return await touched(conn, workspace_id, row, gone=1)

@@ -49,6 +49,10 @@ class Refused(BackscrollError):
     status = 400
 
 
+class Overtaken(Exception):
+    """Something that this batch looked up was deleted before it was locked: look again."""
+
+
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """Ids by place in the request; None: it was deleted here earlier, so nothing was stored."""
 
@@ -75,6 +79,8 @@ async def apply(
                 batch = Batch(conn, workspace_id=workspace_id, user_id=user_id, now=now)
                 return await batch.apply(sessions, messages)
         except (
+            Overtaken,
+            psycopg.errors.ForeignKeyViolation,
             psycopg.errors.DeadlockDetected,
             psycopg.errors.UniqueViolation,
             psycopg.errors.SerializationFailure,
@@ -122,7 +128,7 @@ class Batch:
         self, refs: Collection[Ref], sessions: Sequence[SessionWrite]
     ) -> tuple[dict[Ref, Target], set[tuple[str, str, str]]]:
         """Targets, all found or deleted: those missing are made. And the tombstones of messages."""
-        external_ids = sorted({ref.external_id for ref in refs})
+        external_ids = self.external_ids = sorted({ref.external_id for ref in refs})
         targets, gone = await self.look_up(refs, external_ids)
         missing = sorted({target.external_id for target in targets.values() if isinstance(target, Missing)})
         if missing:
@@ -134,19 +140,34 @@ class Batch:
     async def look_up(
         self, refs: Collection[Ref], external_ids: list[str]
     ) -> tuple[dict[Ref, Target], set[tuple[str, str, str]]]:
-        params = self.common | {"external_ids": external_ids}
-        async with self.conn.pipeline():
-            found = await self.conn.execute(SQL["sessions_by_external_ids"], params)
-            tombstones = await self.conn.execute(SQL["tombstones_by_sessions"], params)
+        found = await self.conn.execute(
+            SQL["sessions_by_external_ids"], self.common | {"external_ids": external_ids}
+        )
         existing = [Existing(**row) for row in await found.fetchall()]
-        rows = await tombstones.fetchall()
-        deleted = {(row["source"], row["session_external_id"]) for row in rows if row["kind"] == "session"}
+        self.tombstones = await self.look_up_tombstones()
+        deleted = {(source, session) for kind, source, session, _ in self.tombstones if kind == "session"}
         gone = {
-            (row["source"], row["session_external_id"], row["external_id"])
-            for row in rows
-            if row["kind"] == "message"
+            (source, session, message)
+            for kind, source, session, message in self.tombstones
+            if kind == "message"
         }
         return decide(refs, existing=existing, deleted=deleted), gone
+
+    async def look_up_tombstones(self) -> frozenset[tuple[str, str, str, str]]:
+        """Kind, source, session's external id, external id of all that was deleted of these sessions."""
+        cursor = await self.conn.execute(
+            SQL["tombstones_by_sessions"], self.common | {"external_ids": self.external_ids}
+        )
+        return frozenset(
+            (row["kind"], row["source"], row["session_external_id"], row["external_id"])
+            for row in await cursor.fetchall()
+        )
+
+    async def lock(self, touched: list[int]) -> None:
+        """Lock the sessions to be written. Errors: `Overtaken` when something of them was deleted meanwhile."""
+        cursor = await self.conn.execute(SQL["lock_sessions"], self.common | {"ids": touched})
+        if len(await cursor.fetchall()) < len(touched) or await self.look_up_tombstones() != self.tombstones:
+            raise Overtaken
 
     async def make(self, targets: dict[Ref, Target], sessions: Sequence[SessionWrite]) -> dict[Ref, Target]:
         """Insert the sessions that are missing, each with what this request says of it."""
@@ -186,14 +207,19 @@ class Batch:
             return {}
         lines = [rows[place] for place in changed.places]
         touched = sorted({*changed.sessions, *(row["session_id"] for row in lines)})
-        await self.conn.execute(SQL["lock_sessions"], self.common | {"ids": touched})
+        await self.lock(touched)
         stored = await self.upsert(lines, [messages[row["session_id"], row["external_id"]] for row in lines])
         told: dict[int, list[tuple[dict[str, Any], MessageWrite]]] = {}
         for row in stored:
             told.setdefault(row["session_id"], []).append(
                 (row, messages[row["session_id"], row["external_id"]])
             )
-        updates = [session_update(id, sessions.get(id), told.get(id, []), self.now) for id in touched]
+        updates = [
+            session_update(
+                id, sessions.get(id), told.get(id, []), now=self.now, changed=id in changed.sessions
+            )
+            for id in touched
+        ]
         await self.conn.execute(SQL["update_sessions"], self.common | columns(updates, UPDATE_COLUMNS))
         return {(row["session_id"], row["external_id"]): row["id"] for row in stored}
 

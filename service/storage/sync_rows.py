@@ -96,13 +96,17 @@ def parts_sha256(parts: Iterable[Part]) -> bytes:
 
 
 def session_update(
-    id: int, write: SessionWrite | None, stored: Sequence[tuple[dict[str, Any], MessageWrite]], now: datetime
+    id: int,
+    write: SessionWrite | None,
+    stored: Sequence[tuple[dict[str, Any], MessageWrite]],
+    *,
+    now: datetime,
+    changed: bool,
 ) -> dict[str, Any]:
-    """What to merge into a session: the write to it, and what its new or changed messages tell of it."""
+    """What to merge into a session: the write to it (`changed`: it would change something), and what its new or
+    changed messages tell of it. Activity in the future is activity now."""
     row = session_row(write) if write else {}
-    times = [message.created_at or now for _, message in stored]
-    if write:
-        times.append(write.created_at or now)
+    times = [message.created_at or now for _, message in stored] + ([now] if changed else [])
     begun = [line["created_at"] for line, _ in stored] + (
         [write.created_at] if write and write.created_at else []
     )
@@ -119,7 +123,7 @@ def session_update(
         "message_model": next((message.model for _, message in stored if message.model), None),
         "new_messages": sum(line["inserted"] for line, _ in stored),
         "created_at": min(begun, default=None),
-        "active_at": max(times, default=None),
+        "active_at": min(max(times), now) if times else None,
     }
 
 

@@ -103,3 +103,14 @@ async def test_it_moves_what_fell_into_the_rest(db: Database, any_database_url: 
     with psycopg.connect(any_database_url) as conn:
         row = conn.execute("select count(*) from only change_log_rest").fetchone()
     assert row == (0,)
+
+
+async def test_it_never_waits_for_a_reader(db: Database, any_database_url: str) -> None:
+    """While somebody reads the log (a dump), partitions are left for the next time, and writes go on."""
+    keep(any_database_url)
+    with psycopg.connect(any_database_url) as reader:
+        reader.execute("set row_security = off")
+        reader.execute("select count(*) from change_log")
+        assert keep(any_database_url, now=NOW + DAY) == (0, 0)
+        log_at(any_database_url, NOW)
+    assert keep(any_database_url, now=NOW + DAY) == (1, 0)

@@ -206,6 +206,81 @@ async def test_it_survives_batches_that_cross(bench: Bench) -> None:
         assert (await bench.session(name))["message_count"] == 10
 
 
+async def test_it_never_brings_back_what_is_deleted_meanwhile(bench: Bench) -> None:
+    """Deleting and sending the same messages at once: a message is there or has a tombstone, never both."""
+
+    async def delete(external_id: str) -> None:
+        async with bench.db.workspace(bench.workspace_id) as conn:
+            session = await sessions.find(conn, bench.workspace_id, "a")
+            rows = await messages.page(conn, bench.workspace_id, session["id"], limit=99) if session else []
+            for row in rows:
+                if row["external_id"] == external_id:
+                    await messages.delete(conn, bench.workspace_id, row["id"])
+
+    await bench.put(message("1"), message("2"))
+    for turn in range(10):
+        sending = [
+            bench.put(message("1", text=f"{turn} {n}"), message("2", text=f"{turn} {n}")) for n in range(3)
+        ]
+        await asyncio.gather(*sending, delete("1"))
+    assert [row["external_id"] for row in await bench.messages()] == ["2"]
+    assert (await bench.session())["message_count"] == 1
+
+
+async def test_it_makes_a_session_anew_or_leaves_it_when_it_is_deleted_meanwhile(bench: Bench) -> None:
+    """A message for a session that is being deleted is not refused: it is told as deleted."""
+    for turn in range(10):
+        await bench.put(message("1", session_external_id=f"s{turn}"))
+        row = await bench.session(f"s{turn}")
+
+        async def delete(id: int) -> None:
+            async with bench.db.workspace(bench.workspace_id) as conn:
+                await sessions.delete(conn, bench.workspace_id, [id])
+
+        await asyncio.gather(
+            *(bench.put(message(f"{n}", session_external_id=f"s{turn}")) for n in range(2, 5)),
+            delete(row["id"]),
+        )
+        assert (await bench.put(message("9", session_external_id=f"s{turn}"))).message_ids == [None]
+
+
+async def test_it_keeps_a_title_that_a_person_gave(bench: Bench) -> None:
+    """No client's next sync undoes a PATCH; what the client calls it stays searchable."""
+    await bench.put(SessionWrite(external_id="a", title="Client's title"))
+    row = await bench.session()
+    async with bench.db.workspace(bench.workspace_id) as conn:
+        await sessions.patch(conn, bench.workspace_id, row["id"], sessions.SessionPatch(title="Mine"))
+    await bench.put(SessionWrite(external_id="a", title="Client's title", prompt_tokens=9))
+    row = await bench.session()
+    assert (row["title"], row["former_titles"], row["prompt_tokens"]) == ("Mine", ["Client's title"], 9)
+
+
+async def test_it_dates_activity_no_later_than_now(bench: Bench) -> None:
+    """A change of an old session is activity now; a message of the future pins nothing to the top."""
+    old = NOW - timedelta(days=3)
+    await bench.put(SessionWrite(external_id="a", title="One", created_at=old))
+    assert (await bench.session())["updated_at"] == old
+    await bench.put(SessionWrite(external_id="a", title="Two", created_at=old))
+    assert (await bench.session())["updated_at"] == NOW
+    await bench.put(message("1", created_at=NOW + timedelta(days=900)), now=NOW + timedelta(hours=1))
+    assert (await bench.session())["updated_at"] == NOW + timedelta(hours=1)
+
+
+async def test_it_labels_messages_while_they_are_sent(bench: Bench) -> None:
+    """Labelling takes its locks in the order of sync: neither deadlocks."""
+    (id, *_) = (await bench.put(*[message(f"{n}") for n in range(5)])).message_ids
+    assert id is not None
+
+    async def label(n: int) -> None:
+        async with bench.db.workspace(bench.workspace_id) as conn:
+            await messages.patch(conn, bench.workspace_id, id, messages.MessagePatch(notes=f"{n}"))
+
+    await asyncio.gather(
+        *(label(n) for n in range(20)),
+        *(bench.put(*[message(f"{m}", text=f"{n}") for m in range(5)]) for n in range(20)),
+    )
+
+
 async def test_it_refuses_as_a_whole_what_postgres_refuses(bench: Bench) -> None:
     """A value that no column takes raises Refused, and nothing of the request is stored."""
     with pytest.raises(sync.Refused):

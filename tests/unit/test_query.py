@@ -41,7 +41,7 @@ def test_it_reads_every_kind_of_term() -> None:
 def test_it_reads_every_filter() -> None:
     """Each filter goes into its member, with quotes where a value has spaces, several values as any of them."""
     found = read(
-        'bug source:codex source:cursor project:"my app" model:gpt-5 role:USER tool:Bash tag:sample kind:run session:ses_1 '
+        'bug source:codex-cli source:cursor-sync project:"my app" model:gpt-5 role:USER tool:Bash tag:sample kind:run session:ses_1 '
         "is:error after:2026-01-01 before:2026-02-01"
     )
     assert found.filter == Filter(

@@ -62,6 +62,13 @@ from message_records
 where workspace_id = %(workspace_id)s and message_id = any(%(ids)s)
 order by message_id, record_id;
 
+-- name: lock_session
+-- First the session, then its message: the order in which sync takes them.
+select s.id from sessions s
+where s.workspace_id = %(workspace_id)s and s.id = (
+    select session_id from messages where workspace_id = %(workspace_id)s and id = %(id)s)
+for no key update;
+
 -- name: patch
 update messages set
     notes = case when %(clear)s::text[] @> '{notes}' then null else coalesce(%(notes)s, notes) end,

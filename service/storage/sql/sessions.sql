@@ -28,11 +28,11 @@ select external_id from tombstones where workspace_id = %(workspace_id)s and kin
 order by external_id;
 
 -- name: patch
--- Labels and the title; a title given by a person is never weaker than what clients send. Touches the row in
+-- Labels and the title; a title given by a person stands above what clients send. Touches the row in
 -- any case, so that its version changes with its tags.
 update sessions set
     title = coalesce(%(title)s, title),
-    title_rank = case when %(title)s::text is null then title_rank else 3 end,
+    title_rank = case when %(title)s::text is null then title_rank else 4 end,
     former_titles = case
         when %(title)s::text is not null and title_rank > 0 and title <> %(title)s
         then array_remove(array_remove(former_titles, title), %(title)s) || title

@@ -150,7 +150,7 @@ select s.id
 from w join sessions s on s.workspace_id = %(workspace_id)s and s.id = w.id
 where (w.source is not null and (s.source_provisional or s.source <> w.source))
     or (w.title_rank >= s.title_rank and (w.title, w.title_rank) is distinct from (s.title, s.title_rank))
-    or (w.title_rank > 1 and w.title_rank < s.title_rank and not w.title = any(s.former_titles))
+    or (w.title_rank > 1 and w.title_rank < s.title_rank and w.title <> s.title and not w.title = any(s.former_titles))
     or least(w.created_at, s.created_at) < s.created_at
     or (
         coalesce(w.parent_external_id, s.parent_external_id), coalesce(w.kind, s.kind),
@@ -180,7 +180,7 @@ update sessions s set
         when w.title_rank >= s.title_rank and w.title_rank <> 1 and s.title_rank > 0 and w.title <> s.title
         then (array_remove(array_remove(s.former_titles, s.title), w.title) || s.title)
             [greatest(1, cardinality(s.former_titles) - 98):]
-        when w.title_rank > 1 and w.title_rank < s.title_rank
+        when w.title_rank > 1 and w.title_rank < s.title_rank and w.title <> s.title
         then (array_remove(s.former_titles, w.title) || w.title)[greatest(1, cardinality(s.former_titles) - 98):]
         else s.former_titles end,
     project_name = coalesce(w.project_name, s.project_name),
