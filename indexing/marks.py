@@ -70,6 +70,9 @@ class Marker:
         for needle in self._needles:
             at = lower.find(needle)
             while at >= 0:
+                if at and text[at - 1].isalnum() and not text[at].isupper():
+                    at = lower.find(needle, at + 1)  # not where a word or a piece of one begins
+                    continue
                 start, end = _chunk_around(text, at)
                 found[start] = text[start:end]
                 at = lower.find(needle, end)
@@ -133,7 +136,7 @@ def _needles(stems: Iterable[str], forms: Iterable[str]) -> list[str]:
     """
     begins = {stem[: max(2, len(stem) - 1)] for stem in stems} | {_IRREGULAR[stem] for stem in stems if stem in _IRREGULAR}
     wanted = {needle for needle in (*begins, *forms) if needle.isascii()}
-    return sorted(needle for needle in wanted if not any(other in needle for other in wanted if other != needle))
+    return sorted(needle for needle in wanted if not any(needle.startswith(other) for other in wanted if other != needle))
 
 
 def _chunk_around(text: str, at: int) -> tuple[int, int]:

@@ -12,19 +12,25 @@ from service.storage.database import Database
 
 async def sweep_vectors(resources: Resources) -> None:
     """Queue texts that fell between two transactions, delete vectors that nothing needs."""
-    db = resources.db
+    await mend_vectors(resources.db)
+
+
+async def mend_vectors(db: Database) -> None:
+    await enqueue_missing(db)
     for workspace_id in await workspace_ids(db):
         async with db.workspace(workspace_id) as conn:
             await passages.one_writer(conn, workspace_id)
-            await embeddings.sweep(conn, workspace_id)
+            await embeddings.drop_unreferenced(conn, workspace_id)
 
 
 async def enqueue_missing(db: Database) -> None:
     """Queue every text that has no vector of a model in use: a model is new."""
     for workspace_id in await workspace_ids(db):
-        async with db.workspace(workspace_id) as conn:
-            await passages.one_writer(conn, workspace_id)
-            await embeddings.enqueue_missing(conn, workspace_id)
+        after: int | None = 0
+        while after is not None:
+            async with db.workspace(workspace_id) as conn:
+                await passages.one_writer(conn, workspace_id)
+                after = await embeddings.enqueue_missing(conn, workspace_id, after=after)
 
 
 async def keep_partitions(resources: Resources) -> None:

@@ -59,7 +59,7 @@ class Tick(msgspec.Struct, frozen=True):
     """The snapshot that it has seen when it has worked this off."""
     changes: list[Change]
     gap: bool = False
-    """The log does not reach back to `since`: compare with the tables; `changes` is empty."""
+    """The log does not reach back to `since`, or holds too much: compare with the tables; `changes` is empty."""
 
     @property
     def token(self) -> str:
@@ -143,6 +143,8 @@ class Feed:
 
     async def _rung(self, conn: Connection) -> bool:
         """Wait for a bell, a question or the time to poll; whether it was one of the first two."""
+        if await self._heard_of_another(conn):  # rung while we were asking
+            return True
         loop = asyncio.get_running_loop()
         loop.add_reader(conn.fileno(), self._hear)  # a bell, or the end of the connection
         try:
@@ -153,10 +155,12 @@ class Feed:
         called, heard = self._called, self._heard
         self._called = self._heard = False
         self._wake.clear()
-        # Our own bell has called already, in the process.
+        return (heard and await self._heard_of_another(conn)) or called
+
+    async def _heard_of_another(self, conn: Connection) -> bool:
+        """Did another process ring? Our own bell has called already, in the process."""
         own = self._bell.backend_pid if self._bell else None
-        rung = [notify.pid != own async for notify in conn.notifies(timeout=0)] if heard else []
-        return called or any(rung)
+        return any([notify.pid != own async for notify in conn.notifies(timeout=0)])
 
     async def _answer(self, conn: Connection, epoch: str) -> None:
         """Read once for each distinct token, and answer whoever asked with it; nothing new: they go on waiting."""
@@ -189,7 +193,8 @@ class Feed:
         if snapshot.parse(since).xmax > snapshot.parse(cursor).xmax:  # the cluster was set back
             return Tick(epoch, NOTHING_SEEN, cursor, [], gap=True)
         # After reading, so that what was dropped meanwhile counts.
-        if not self._is_whole(token) and await change_log.is_too_short(conn, since):
+        too_many = len(changes) > change_log.MOST_CHANGES
+        if too_many or (not self._is_whole(token) and await change_log.is_too_short(conn, since)):
             return Tick(epoch, since, cursor, [], gap=True)
         return Tick(epoch, since, cursor, changes)
 

@@ -19,6 +19,8 @@ from service.storage.queries import load
 
 SQL = load("embeddings")
 LEASE_S = 120.0
+PAGE = 2_000
+"""Messages whose texts are looked through in one transaction."""
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -154,12 +156,20 @@ async def waiting_of_model(conn: Connection, model_id: int) -> int:
     return int(row["texts"])
 
 
-async def enqueue_missing(conn: Connection, workspace_id: int) -> int:
-    """Queue every text of a workspace that has neither a vector nor a place in the queue; how many."""
-    return (await conn.execute(SQL["enqueue_missing"], {"workspace_id": workspace_id})).rowcount
+async def enqueue_missing(conn: Connection, workspace_id: int, *, after: int) -> int | None:
+    """Queue every text that has neither a vector nor a place in the queue, of a page of messages behind the id `after`.
+
+    The id of the page's last message; None when there is none any more.
+    """
+    params: dict[str, object] = {"workspace_id": workspace_id, "after": after, "limit": PAGE}
+    row = await (await conn.execute(SQL["page_of_messages"], params)).fetchone()
+    if row is None or row["last"] is None:
+        return None
+    await conn.execute(SQL["enqueue_missing"], params | {"last": row["last"]})
+    return int(row["last"])
 
 
-async def sweep(conn: Connection, workspace_id: int) -> None:
-    """Mend what fell between two transactions: queue what is missing, delete what no passage needs."""
-    for statement in ("enqueue_missing", "delete_unreferenced", "dequeue_unreferenced"):
+async def drop_unreferenced(conn: Connection, workspace_id: int) -> None:
+    """Delete vectors and places in the queue that no passage needs: its last went while they were stored."""
+    for statement in ("delete_unreferenced", "dequeue_unreferenced"):
         await conn.execute(SQL[statement], {"workspace_id": workspace_id})

@@ -256,10 +256,24 @@ async def until_gap(bench: Bench) -> Tick:
     return tick
 
 
+async def test_it_calls_too_much_a_gap(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More changes than are read at once are not kept in memory: the follower compares, and goes on from there."""
+    await bench.rest()
+    monkeypatch.setattr(feeds.change_log, "MOST_CHANGES", 3)
+    one = await bench.writer()
+    for id in range(1, 6):
+        await write(one, id)
+    await one.commit()
+    tick = await bench.next()
+    assert (tick.gap, tick.changes) == (True, [])
+    await write(one, 9)
+    await one.commit()
+    assert await bench.news(count=1) == [9]
+
+
 async def test_it_survives_a_restart_of_postgres(home: Path) -> None:
     """Followers wait while the server is away, and go on from where they were when it is back."""
-    home.mkdir(mode=0o755)
-    with EmbeddedPostgres.start(home) as server:
+    with EmbeddedPostgres.start(home.parent) as server:
         url = server.url
         migrate(url)
         async with Feed(url) as feed:
@@ -273,7 +287,7 @@ async def test_it_survives_a_restart_of_postgres(home: Path) -> None:
             assert (await bench.next()).gap
             waiting = asyncio.create_task(bench.feed.next(bench.token))
             server.stop()
-            with EmbeddedPostgres.start(home) as restarted:
+            with EmbeddedPostgres.start(home.parent) as restarted:
                 assert restarted.url == url
                 conn = await bench.writer()
                 await write(conn, 2)

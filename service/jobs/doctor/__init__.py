@@ -16,8 +16,9 @@ from service.bootstrap import database_url
 from service.errors import DatabaseUnavailable
 from service.jobs.doctor import database, home, words
 from service.jobs.doctor.finding import Finding, fail, ok
+from service.jobs.sweep import mend_vectors
 from service.settings import Settings
-from service.storage import embeddings, migrations, people
+from service.storage import migrations
 from service.storage.change_log import keep_partitions
 from service.storage.database import open_database
 
@@ -57,11 +58,7 @@ async def repair(settings: Settings) -> list[Finding]:
     home.close_key_file(settings)
     db = await open_database(url, pool_size=2, name="backscroll-doctor")
     try:
-        async with db.system() as conn:
-            workspaces = await people.workspace_ids(conn)
-        for workspace_id in workspaces:
-            async with db.workspace(workspace_id) as conn:
-                await embeddings.sweep(conn, workspace_id)
+        await mend_vectors(db)
     finally:
         await db.close()
     done.append(ok("vectors", "queued what was missing, deleted what was left over"))

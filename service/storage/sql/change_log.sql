@@ -1,11 +1,13 @@
 -- name: changes_since
 -- What is visible now and was not at the cursor, with the snapshot that says so: one statement, one snapshot.
+-- One row more than is taken tells that there are too many to take.
 with now as materialized (select pg_current_snapshot() as snapshot)
 select now.snapshot::text as snapshot, c.workspace_id, c.tbl, c.op, c.row_id, c.session_id, c.user_id, c.cols
 from now
 left join change_log c
     on c.xid >= pg_snapshot_xmin(%(cursor)s::pg_snapshot)
-    and not pg_visible_in_snapshot(c.xid, %(cursor)s::pg_snapshot);
+    and not pg_visible_in_snapshot(c.xid, %(cursor)s::pg_snapshot)
+limit %(most)s;
 
 -- name: too_short
 -- Whether changes that the cursor had not seen may have been dropped.

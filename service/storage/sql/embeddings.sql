@@ -93,15 +93,26 @@ where q.workspace_id = %(workspace_id)s
 -- Over all workspaces.
 select count(*) as texts from embedding_queue where model_id = %(model_id)s;
 
+-- name: page_of_messages
+-- The last message of the next page, by id.
+select max(id) as last from (
+    select id from messages where workspace_id = %(workspace_id)s and id > %(after)s order by id limit %(limit)s
+) page;
+
 -- name: enqueue_missing
--- What fell between two transactions: a text that has a passage, and neither a vector nor a place in the queue.
+-- What fell between two transactions: a text that has a passage, and neither a vector nor a place in the queue. A page
+-- of messages at a time, since a million of them take minutes.
 insert into embedding_queue (workspace_id, model_id, text_sha256, priority, message_id)
 select p.workspace_id, m.id, p.text_sha256, min(p.priority), max(p.message_id)
 from passages p cross join embedding_models m
-where p.workspace_id = %(workspace_id)s and m.status <> 'retired'
+where p.workspace_id = %(workspace_id)s and p.message_id > %(after)s and p.message_id <= %(last)s
+    and m.status <> 'retired'
     and not exists (
         select from embeddings e
         where e.workspace_id = p.workspace_id and e.model_id = m.id and e.text_sha256 = p.text_sha256)
+    and not exists (
+        select from embedding_queue q
+        where q.workspace_id = p.workspace_id and q.model_id = m.id and q.text_sha256 = p.text_sha256)
 group by p.workspace_id, m.id, p.text_sha256
 on conflict (workspace_id, model_id, text_sha256) do nothing;
 
