@@ -15,7 +15,7 @@ from service.model.message import MessageWrite
 from service.model.session import SessionWrite
 from service.storage import sync
 
-DELETED = "was deleted here, so it is not stored again; `backscroll import --restore` lifts that."
+DELETED = "was deleted here, so it is not stored again."
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -82,7 +82,7 @@ class Kept:
             self._started_at_s = now_s
             try:
                 self._running = self._start()
-            except DatabaseError as error:
+            except (DatabaseError, OSError) as error:
                 self._plan(time.monotonic(), ended=str(error))
 
     def stop(self, timeout_s: float) -> None:
