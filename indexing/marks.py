@@ -141,12 +141,11 @@ def _needles(stems: Iterable[str], forms: Iterable[str]) -> list[str]:
 
 def _chunk_around(text: str, at: int) -> tuple[int, int]:
     """Where the letters and digits around a place begin and end."""
-    start = end = at
+    start = at
     while start and text[start - 1].isalnum():
         start -= 1
-    while end < len(text) and text[end].isalnum():
-        end += 1
-    return start, end
+    inside = _PLAIN_CHUNK.match(text, start)
+    return start, inside.end() if inside else at + 1
 
 
 def _forms_in(text: str) -> Iterator[tuple[int, int, str]]:

@@ -82,6 +82,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     before_ms: int | None = None
     """Exclusive."""
     has_error: bool | None = None
+    excluded: Filter | None = None
+    """What passes any limit of values in here may not be found (`-source:pi -role:tool`)."""
 
 
 class Term(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ date that is none, a quote that does not close, `--flag`, `-1`, `std::map`) is s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, tzinfo
 from typing import Literal
 
@@ -48,6 +48,7 @@ class _Found(msgspec.Struct):
     said: list[str] = []
     sessions: list[str] = []
     values: dict[str, list[str]] = {}
+    excluded: dict[str, list[str]] = {}
     after_ms: int | None = None
     before_ms: int | None = None
     has_error: bool | None = None
@@ -82,7 +83,7 @@ def both(one: Filter, other: Filter) -> Filter:
     """What passes both filters. Values of one kind that exclude each other let nothing pass.
 
     >>> both(Filter(sources=("pi",), after_ms=5), Filter(sources=("pi", "aider"), after_ms=9))
-    Filter(sources=('pi',), projects=(), models=(), roles=(), tools=(), session_ids=None, tags=(), kinds=(), after_ms=9, before_ms=None, has_error=None)
+    Filter(sources=('pi',), projects=(), models=(), roles=(), tools=(), session_ids=None, tags=(), kinds=(), after_ms=9, before_ms=None, has_error=None, excluded=None)
     """
     merged: dict[str, tuple[str, ...]] = {}
     contradictory = one.has_error is not None and other.has_error is not None and one.has_error != other.has_error
@@ -97,6 +98,7 @@ def both(one: Filter, other: Filter) -> Filter:
         after_ms=max((each.after_ms for each in (one, other) if each.after_ms is not None), default=None),
         before_ms=min((each.before_ms for each in (one, other) if each.before_ms is not None), default=None),
         has_error=one.has_error if other.has_error is None else other.has_error,
+        excluded=one.excluded or other.excluded,
     )
 
 
@@ -106,7 +108,10 @@ def _read(piece: re.Match[str], found: _Found, now_ms: int, tz: tzinfo) -> None:
     excluded: Literal["must_not"] | None = "must_not" if piece["sign"] else None
     if name == "path" and _has_letters(value):
         found.terms.append(Term(value, "phrase", excluded or "must"))
-    elif name and (excluded or not _limit(name, value, found, now_ms, tz)):
+    elif name and excluded:
+        if not _exclude(name, value, found):
+            found.terms.append(Term(f"{name}:{value}", "phrase", excluded))
+    elif name and not _limit(name, value, found, now_ms, tz):
         _take_words(piece.group(), found)
     elif name or not _has_letters(value):
         return
@@ -130,11 +135,24 @@ def _limit(name: str, value: str, found: _Found, now_ms: int, tz: tzinfo) -> boo
         found.has_error = True
     elif name == "session" and value:
         found.sessions.append(value)
-    elif name in _MEMBERS and value and (name != "role" or value.lower() in ROLES):
-        read = {"source": found.source_name, "role": str.lower}.get(name, str)
-        found.values.setdefault(_MEMBERS[name], []).append(read(value))
     else:
+        return _take_value(name, value, found.values, found)
+    return True
+
+
+def _exclude(name: str, value: str, found: _Found) -> bool:
+    """Read `-name:value` as what may not be found. False when it is no limit of values."""
+    if name == "is" and value.lower() == "error":
+        found.has_error = False
+        return True
+    return _take_value(name, value, found.excluded, found)
+
+
+def _take_value(name: str, value: str, values: dict[str, list[str]], found: _Found) -> bool:
+    if name not in _MEMBERS or not value or (name == "role" and value.lower() not in ROLES):
         return False
+    read = {"source": found.source_name, "role": str.lower}.get(name, str)
+    values.setdefault(_MEMBERS[name], []).append(read(value))
     return True
 
 
@@ -149,8 +167,12 @@ def _take_words(written: str, found: _Found) -> None:
 
 def _filter(found: _Found) -> Filter:
     limits = Filter(after_ms=found.after_ms, before_ms=found.before_ms, has_error=found.has_error)
-    values = {member: tuple(dict.fromkeys(given)) for member, given in found.values.items()}
-    return msgspec.structs.replace(limits, **values)
+    excluded = msgspec.structs.replace(EVERYTHING, **_distinct(found.excluded)) if found.excluded else None
+    return msgspec.structs.replace(limits, **_distinct(found.values), excluded=excluded)
+
+
+def _distinct(values: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {member: tuple(dict.fromkeys(given)) for member, given in values.items()}
 
 
 def _without_stop_words(terms: list[Term]) -> Iterator[Term]:

@@ -7,7 +7,7 @@ again from the tables before they are shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -21,6 +21,9 @@ Mode = Literal["hybrid", "fulltext", "semantic"]
 
 LEAST_DEPTH = 200
 """How many hits are asked of each index at least."""
+NEIGHBOURS_OF = 100
+"""Of so many candidates at least, the best, the neighbours are looked up. That two which are both worse stand side by side moved
+the first 20 in none of 40 searches."""
 MATCHES_SHOWN = 3
 MOST_PAGED = 10_000
 """How far pages go: the best so many messages by their words."""
@@ -87,12 +90,12 @@ async def search(
     found = await _ask(workspace_id, query, mode, depth, text, meaning, reason)
     fused = fusion.fuse(found.words, found.vectors, depth=depth)
     beside, counts = await asyncio.gather(
-        neighbours.of(workspace_id, [each.id for each in fused if each.unit == "message"]),
+        neighbours.of(workspace_id, [each.id for each in fused if each.unit == "message"][: max(NEIGHBOURS_OF, limit)]),
         _count(workspace_id, query, found, text, unit, facets),
     )
     looked_for = found.vectors or any(term.occur != "must_not" for term in query.terms)
     # Where nothing was looked for, the newest come first, and no company changes that.
-    ranked = fusion.in_company(fused, beside) if looked_for else fused
+    ranked = fusion.in_company(fused, mutual(beside)) if looked_for else fused
     return Ranking(
         messages=[each for each in ranked if each.unit == "message"],
         sessions=grouped(ranked) if unit == "session" else [],
@@ -100,6 +103,21 @@ async def search(
         mode_used=found.mode_used,
         fallback_reason=found.fallback_reason,
     )
+
+
+def mutual(beside: Mapping[int, tuple[int | None, int | None]]) -> dict[int, tuple[int | None, int | None]]:
+    """Neighbours, said of both: who stands before another has it behind.
+
+    >>> mutual({5: (4, 6)})
+    {5: (4, 6), 4: (None, 5), 6: (5, None)}
+    """
+    found = dict(beside)
+    for id, (before, after) in beside.items():
+        if before is not None and before not in beside:
+            found[before] = found.get(before, (None, None))[0], id
+        if after is not None and after not in beside:
+            found[after] = id, found.get(after, (None, None))[1]
+    return found
 
 
 async def rest(workspace_id: int, query: Query, candidates: Collection[Fused], *, text: TextReader) -> list[Fused]:

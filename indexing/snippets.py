@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import fsum
 
 import msgspec
 
@@ -69,7 +70,7 @@ def _windows(field: Field, terms: Sequence[Term], marker: Marker, passage: tuple
     """For each match, the window that begins with it."""
     inside = passage[1:] if passage and passage[0] == field.ordinal else (0, 0)
     for low, high in _regions(field.text, terms):
-        marks = [mark._replace(start=mark.start + low, end=mark.end + low) for mark in marker.marks(field.text[low:high])]
+        marks = [Mark(mark.start + low, mark.end + low, mark.what) for mark in marker.marks(field.text[low:high])]
         counts = Counter(mark.what for mark in marks)
         last = 0
         for first, mark in enumerate(marks):
@@ -77,7 +78,7 @@ def _windows(field: Field, terms: Sequence[Term], marker: Marker, passage: tuple
             while last + 1 < len(marks) and marks[last + 1].end - mark.start <= limit * 4 // 5:
                 last += 1
             what = {each.what for each in marks[first : last + 1]}
-            score = sum(1 + 1 / counts[each] for each in what) * _KIND_WEIGHT[field.kind]
+            score = fsum(1 + 1 / counts[each] for each in what) * _KIND_WEIGHT[field.kind]
             bonus = _PASSAGE_BONUS if inside[0] <= mark.start < inside[1] else 0.0
             yield _Window(field=field, start=mark.start, end=marks[last].end, score=score + bonus)
 

@@ -42,7 +42,7 @@ def matching(
     """
     required, wanted = _terms(asked, "must"), _terms(asked, "should")
     clauses = [(Occur.Must, each) for each in _limits(workspace_id, asked.filter, unit)]
-    clauses += [(Occur.MustNot, each) for each in _terms(asked, "must_not")]
+    clauses += _excluded(asked)
     clauses += [(Occur.Must, each) for each in required]
     if only is not None:
         clauses.append((Occur.Must, _unscored(_one_of("message", list(only)))))
@@ -70,7 +70,12 @@ def passing(workspace_id: int, asked: Asked) -> Query | None:
     if asked.filter == Filter() or any(term.occur != "must_not" for term in asked.terms):
         return None
     clauses = [(Occur.Must, each) for each in _limits(workspace_id, asked.filter, "message")]
-    return Query.boolean_query(clauses + [(Occur.MustNot, each) for each in _terms(asked, "must_not")])
+    return Query.boolean_query(clauses + _excluded(asked))
+
+
+def _excluded(asked: Asked) -> list[tuple[Occur, Query]]:
+    values = _of_values(asked.filter.excluded) if asked.filter.excluded else []
+    return [(Occur.MustNot, each) for each in [*_terms(asked, "must_not"), *values]]
 
 
 def _terms(asked: Asked, occur: str) -> list[Query]:
@@ -132,16 +137,10 @@ def _weighed(query: Query, weight: float) -> Query:
 def _limits(workspace_id: int, filter: Filter, unit: Unit | None) -> list[Query]:
     """What must hold besides the words; none of it scores."""
     found = [Query.term_query(SCHEMA, "workspace", workspace_id)]
-    of_messages = bool(filter.models or filter.roles or filter.tools or filter.has_error is not None)
-    if unit == "message" or of_messages:
+    of_messages = any(each and (each.models or each.roles or each.tools) for each in (filter, filter.excluded))
+    if unit == "message" or of_messages or filter.has_error is not None:
         found.append(Query.term_query(SCHEMA, "unit", "message"))
-    by_field = {
-        "source": filter.sources, "model": filter.models, "role": filter.roles,
-        "tool": filter.tools, "tag": filter.tags, "kind": filter.kinds,
-    }  # fmt: skip
-    found += [_one_of(field, values) for field, values in by_field.items() if values]
-    if filter.projects:
-        found.append(Query.boolean_query([(Occur.Should, _one_of(field, filter.projects)) for field in ("project", "path")]))
+    found += _of_values(filter)
     if filter.session_ids is not None:
         found.append(_one_of("session", filter.session_ids) if filter.session_ids else Query.empty_query())
     if filter.has_error is not None:
@@ -150,6 +149,18 @@ def _limits(workspace_id: int, filter: Filter, unit: Unit | None) -> list[Query]
         open_ended = filter.before_ms is None  # tantivy wants an end that is not there to be inclusive
         found.append(Query.range_query(SCHEMA, "created_at", FieldType.Integer, filter.after_ms, filter.before_ms, True, open_ended))
     return [_unscored(each) for each in found]
+
+
+def _of_values(filter: Filter) -> list[Query]:
+    """A query for each limit of values."""
+    by_field = {
+        "source": filter.sources, "model": filter.models, "role": filter.roles,
+        "tool": filter.tools, "tag": filter.tags, "kind": filter.kinds,
+    }  # fmt: skip
+    found = [_one_of(field, values) for field, values in by_field.items() if values]
+    if filter.projects:
+        found.append(Query.boolean_query([(Occur.Should, _one_of(field, filter.projects)) for field in ("project", "path")]))
+    return found
 
 
 def _one_of(field: str, values: Sequence[int] | Sequence[str]) -> Query:

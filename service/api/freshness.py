@@ -16,7 +16,7 @@ from service.errors import NotYet
 from service.model import snapshot
 from service.model.snapshot import Snapshot
 from service.storage import change_log, embeddings
-from service.storage.database import Connection, Database
+from service.storage.database import Database
 
 WAIT_S = 5.0
 LOOK_S = 0.01
@@ -40,16 +40,17 @@ class Lags:
     def __init__(self) -> None:
         self._kept: dict[int, tuple[float, Lag]] = {}
 
-    async def of(self, conn: Connection, workspace_id: int, resources: Resources) -> Lag:
+    async def of(self, workspace_id: int, resources: Resources) -> Lag:
         started_s = time.monotonic()
         kept = self._kept.get(workspace_id)
         if kept is not None and started_s < kept[0]:
             return kept[1]
-        lag = Lag(
-            text_lag=await change_log.waiting(conn, workspace_id, seen_by_text(resources)),
-            vector_lag=await embeddings.waiting(conn, workspace_id),
-            as_of=time.time_ns() // 1_000_000,
-        )
+        async with resources.db.workspace(workspace_id) as conn:
+            lag = Lag(
+                text_lag=await change_log.waiting(conn, workspace_id, seen_by_text(resources)),
+                vector_lag=await embeddings.waiting(conn, workspace_id),
+                as_of=time.time_ns() // 1_000_000,
+            )
         now_s = time.monotonic()
         self._kept[workspace_id] = (now_s + (now_s - started_s) / SHARE, lag)
         return lag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import msgspec
@@ -61,15 +62,18 @@ async def search(call: Call, asked: SearchAsked) -> Answer:
     shown = msgspec.structs.replace(
         kept, sessions=kept.sessions[place.first : end], messages=kept.messages[place.first : end]
     )
-    async with call.rows() as conn:
-        rows = await hits.reread(conn, call.workspace_id, shown.sessions, shown.messages)
-        lag = await call.desk.lags.of(conn, call.workspace_id, call.resources)
+    rows, lag = await asyncio.gather(reread(call, shown), call.desk.lags.of(call.workspace_id, call.resources))
     found = results.of(shown, rows, lag, asked)
     if asked.limit and (end < kept.length or kept.goes_on):
         name = place.ranking or call.desk.rankings.keep(kept)
         found.next_cursor = cursors.encode(Cursor(name, end), of=of)
     found.took_ms = round((time.perf_counter() - started_s) * 1000, 2)
     return answer(found)
+
+
+async def reread(call: Call, shown: Kept) -> hits.Rows:
+    async with call.rows() as conn:
+        return await hits.reread(conn, call.workspace_id, shown.sessions, shown.messages)
 
 
 async def lengthened(call: Call, asked: SearchAsked, kept: Kept) -> Kept:

@@ -31,7 +31,10 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
     "Vary": "Accept",
 }
-HOME = re.compile(r"""(?:/home|/Users|[A-Za-z]:(?:\\{1,2}|/)Users)(?:\\{1,2}|/)[^/\\\s"'`<>:]+|/root(?=/)""")
+HOME = re.compile(
+    r"""(?:(?:/mnt/[a-z])?/(?:home|Users)|[A-Za-z]:(?:\\{1,2}|/)Users)(?:\\{1,2}|/)[^/\\\s"'`<>:]+|/root(?=/)"""
+    r"""|(?<![A-Za-z0-9])-(?:home|Users)-[^-/\\\s"'`<>:]+"""  # as Claude Code names a project's folder
+)
 STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}h2{font-size:1rem;margin:1.5rem 0 0}"
 
 

@@ -103,7 +103,7 @@ def show(context: click.Context, settings: Settings, session_id: str, as_json: b
     ID is the session's id or the one that its tool gave it.
 
     \b
-    backscroll sessions show 42
+    backscroll sessions show s42
     """
     from service.cli import output
     from service.client import Client

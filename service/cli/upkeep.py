@@ -124,7 +124,7 @@ def load(settings: Settings, as_json: bool, if_empty: bool) -> None:
 @with_settings
 @with_json
 def remove(settings: Settings, as_json: bool) -> None:
-    """Delete every session that has the tag `sample`.
+    """Delete the sample's sessions; your own stay, whatever their tags.
 
     \b
     backscroll sample remove

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from indexing.model import TextDocument
+import structlog
+
+from indexing.model import Field, TextDocument
 from indexing.passages import index_text
 from service.jobs.threads import in_thread
 from service.model import parts
 from service.storage import messages
 from service.storage.database import Database
+
+log = structlog.get_logger()
 
 
 async def of_messages(db: Database, workspace_id: int, ids: Sequence[int]) -> list[TextDocument]:
@@ -29,7 +33,7 @@ async def of_sessions(db: Database, workspace_id: int, ids: Sequence[int]) -> li
 
 
 def message_document(workspace_id: int, row: dict[str, Any]) -> TextDocument:
-    said, done = index_text(parts.fields(row["text"], row["parts"]))
+    said, done = index_text(fields(row))
     return TextDocument(
         workspace_id=workspace_id,
         unit="message",
@@ -42,6 +46,15 @@ def message_document(workspace_id: int, row: dict[str, Any]) -> TextDocument:
         has_error=row["has_error"],
         **facts(row),
     )
+
+
+def fields(row: dict[str, Any]) -> list[Field]:
+    """What can be searched of a message. Of one whose parts cannot be read, its text: it must not hold up all behind it."""
+    try:
+        return parts.fields(row["text"], row["parts"])
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        log.warning("parts_unreadable", message=row["id"], error=type(error).__name__)
+        return parts.fields(row["text"], ())
 
 
 def session_document(workspace_id: int, row: dict[str, Any]) -> TextDocument:

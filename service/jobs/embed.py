@@ -18,10 +18,10 @@ import structlog
 from indexing.embedder import SentenceTransformerEmbedder, model_name, prepare_query_embedder
 from indexing.ports import Embedder
 from service.bootstrap import Resources
+from service.jobs import documents
 from service.jobs.split_messages import split_ids
 from service.jobs.sweep import enqueue_missing
 from service.jobs.threads import in_thread
-from service.model import parts
 from service.storage import embeddings, messages, passages
 from service.storage.database import Database
 from service.storage.embeddings import Model
@@ -94,7 +94,8 @@ async def embed_queue(db: Database, embedder: Embedder, queued: asyncio.Event) -
             continue
         size = FIRST_BATCH
         with suppress(TimeoutError):
-            await asyncio.wait_for(queued.wait(), LOOK_S)
+            async with asyncio.timeout(LOOK_S):
+                await queued.wait()
 
 
 def fits(model: Model, embedder: Embedder) -> bool:
@@ -152,10 +153,7 @@ async def read_texts(db: Database, workspace_id: int, claimed: Sequence[bytes]) 
 
 def cut(places: Sequence[Place], rows: Mapping[int, dict[str, Any]]) -> tuple[dict[bytes, str], set[int]]:
     """Texts by hash, and the messages in which a text does not stand where it should."""
-    fields = {
-        id: {field.ordinal: field.text for field in parts.fields(row["text"], row["parts"])}
-        for id, row in rows.items()
-    }
+    fields = {id: {field.ordinal: field.text for field in documents.fields(row)} for id, row in rows.items()}
     texts: dict[bytes, str] = {}
     outdated: set[int] = set()
     for place in places:

@@ -48,16 +48,21 @@ class Generation:
         self._uncommitted = 0
 
     async def _work_off(self, workspace_id: int, work: Work, *, unseen_by: str) -> None:
-        async with self.db.workspace(workspace_id) as conn:
-            whole = await messages.ids_of_sessions(
-                conn, workspace_id, list(work.filed_anew | work.thinned_in_bulk)
-            )
-            unseen = await messages.ids_of_sessions(
-                conn, workspace_id, list(work.written_in_bulk), unseen_by=unseen_by
-            )
         await in_thread(self.writer.remove, sessions=work.thinned_in_bulk)
         await self._put_sessions(workspace_id, work.sessions | work.thinned_in_bulk)
-        await self._put_messages(workspace_id, work.messages.union(whole, unseen))
+        more = await self._of_sessions(workspace_id, work, unseen_by=unseen_by)
+        await self._put_messages(workspace_id, work.messages.union(more))
+
+    async def _of_sessions(self, workspace_id: int, work: Work, *, unseen_by: str) -> list[int]:
+        """The messages that the log names by their sessions only."""
+        whole, unseen = work.filed_anew | work.thinned_in_bulk, work.written_in_bulk
+        if not whole and not unseen:
+            return []
+        async with self.db.workspace(workspace_id) as conn:
+            found = await messages.ids_of_sessions(conn, workspace_id, list(whole))
+            return found + await messages.ids_of_sessions(
+                conn, workspace_id, list(unseen), unseen_by=unseen_by
+            )
 
     async def _put_sessions(self, workspace_id: int, ids: Iterable[int]) -> None:
         """Read the titles of these sessions into the index; a session that is gone goes out with its messages."""

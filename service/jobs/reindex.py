@@ -29,8 +29,11 @@ from service.live.tasks import cancelled
 from service.storage import embeddings, locks
 from service.storage.database import Database
 from service.storage.embeddings import Model
+from service.storage.vectors import KNOWN_S
 
 LOOK_S = 0.2
+FAREWELL_S = 1.5 * KNOWN_S
+"""The old vectors stay for so long, since processes ask them until they notice the switch."""
 
 Report = Callable[[str, int, int], None]
 """Told what is done (`words`, `passages` or `vectors`), how many of it, and of how many."""
@@ -81,6 +84,7 @@ async def reindex_meaning(resources: Resources, report: Report) -> None:
     await embeddings.build_index(url, model)
     await fill(db, model, embedder, report)
     await embeddings.activate(db, model)
+    await asyncio.sleep(FAREWELL_S)
     await embeddings.delete_retired(url)
 
 

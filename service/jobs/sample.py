@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from service import sample
 from service.client import Client, Json
 
+GENERATION = re.compile(r"-\d{1,4}$")
 NAMES = {"externalId", "sessionExternalId", "parentExternalId"}
 """What names a session or message."""
 
@@ -53,11 +55,21 @@ def load_if_empty(client: Client) -> Loaded | None:
 
 
 def remove(client: Client) -> int:
-    """Delete every session that has the sample's tag; how many."""
-    found = list(client.all_sessions(tag=sample.TAG))
+    """Delete the sessions that `load` made; how many. A session of your own stays, whatever its tags."""
+    made = {session["externalId"] for session, _ in sample.read(0)}
+    found = [each for each in client.all_sessions(tag=sample.TAG) if first_name(each["externalId"]) in made]
     for session in found:
         client.delete(session["id"])
     return len(found)
+
+
+def first_name(external_id: str) -> str:
+    """The id without the generation that `renamed` may have added.
+
+    >>> first_name("ses_1-2"), first_name("ses_1")
+    ('ses_1', 'ses_1')
+    """
+    return GENERATION.sub("", external_id)
 
 
 def renamed(item: Json, generation: int) -> Json:

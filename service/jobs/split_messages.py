@@ -13,11 +13,11 @@ from collections.abc import Callable, Collection
 
 from indexing.model import Passage
 from indexing.passages import split
-from service.jobs import changed
+from service.jobs import changed, documents
 from service.jobs.generation import chunks
 from service.jobs.threads import in_thread
 from service.live.feed import Feed, Tick
-from service.model import parts, snapshot
+from service.model import snapshot
 from service.storage import change_log, locks, messages, passages, people, statistics
 from service.storage.database import Connection, Database
 
@@ -59,11 +59,15 @@ async def work_off(db: Database, tick: Tick) -> None:
         await split_all(db, unseen_by=tick.since)
         return
     for workspace_id, work in changed.for_meaning(tick.changes).items():
-        async with db.workspace(workspace_id) as conn:
-            unseen = await messages.ids_of_sessions(
-                conn, workspace_id, list(work.written_in_bulk), unseen_by=tick.since
-            )
-        await split_ids(db, workspace_id, work.messages.union(unseen))
+        ids = work.messages
+        if work.written_in_bulk:
+            async with db.workspace(workspace_id) as conn:
+                ids |= set(
+                    await messages.ids_of_sessions(
+                        conn, workspace_id, list(work.written_in_bulk), unseen_by=tick.since
+                    )
+                )
+        await split_ids(db, workspace_id, ids)
 
 
 async def split_all(db: Database, *, unseen_by: str, report: Report = lambda done: None) -> None:
@@ -99,9 +103,7 @@ async def split_ids(db: Database, workspace_id: int, ids: Collection[int]) -> No
 
 async def split_rows(conn: Connection, workspace_id: int, ids: list[int]) -> dict[int, list[Passage]]:
     rows = await messages.to_index(conn, workspace_id, ids)
-    return await in_thread(
-        lambda: {row["id"]: split(parts.fields(row["text"], row["parts"])) for row in rows}
-    )
+    return await in_thread(lambda: {row["id"]: split(documents.fields(row)) for row in rows})
 
 
 def cursor_name(epoch: str) -> str:

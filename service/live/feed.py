@@ -148,8 +148,10 @@ class Feed:
         loop = asyncio.get_running_loop()
         loop.add_reader(conn.fileno(), self._hear)  # a bell, or the end of the connection
         try:
+            # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(0.0, self._due - time.monotonic()))
+                async with asyncio.timeout(max(0.0, self._due - time.monotonic())):
+                    await self._wake.wait()
         finally:
             loop.remove_reader(conn.fileno())
         called, heard = self._called, self._heard

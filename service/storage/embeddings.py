@@ -18,7 +18,8 @@ from service.storage.database import Connection, Database
 from service.storage.queries import load
 
 SQL = load("embeddings")
-LEASE_S = 120.0
+LEASE_S = 30.0
+"""A batch takes about 2 s; what a worker had claimed when it died waits for so long."""
 PAGE = 2_000
 """Messages whose texts are looked through in one transaction."""
 

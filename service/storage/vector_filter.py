@@ -28,6 +28,9 @@ OF_MESSAGES: dict[str, LiteralString] = {
 }
 
 
+LIMITS = OF_SESSIONS | OF_MESSAGES
+
+
 class Condition(msgspec.Struct, frozen=True):
     where: LiteralString
     """Joined with `and`; empty: everything passes."""
@@ -42,9 +45,19 @@ def conditions(filter: Filter) -> Condition:
     >>> condition.where, condition.params, condition.of_messages
     ('s.source = any(%(sources)s) and m.has_error = %(has_error)s', {'sources': ['pi'], 'has_error': True}, True)
     """
-    given = {
-        name: value for name in filter.__struct_fields__ if (value := getattr(filter, name)) not in (None, ())
+    asked, refused = limits(filter), limits(filter.excluded or Filter())
+    where = [LIMITS[name] for name in asked]
+    where += [f"({LIMITS[name]}) is not true".replace("%(", "%(not_") for name in refused]
+    params = asked | {f"not_{name}": value for name, value in refused.items()}
+    of_messages = not OF_MESSAGES.keys().isdisjoint(asked | refused)
+    return Condition(" and ".join(where), params, of_messages=of_messages)
+
+
+def limits(filter: Filter) -> dict[str, Any]:
+    """What a filter limits, in the order of the conditions, as parameters."""
+    given = {name: getattr(filter, name) for name in LIMITS}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in given.items()
+        if value not in (None, ())
     }
-    asked = [sql for table in (OF_SESSIONS, OF_MESSAGES) for name, sql in table.items() if name in given]
-    params = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
-    return Condition(" and ".join(asked), params, of_messages=not given.keys().isdisjoint(OF_MESSAGES))

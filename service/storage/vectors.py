@@ -28,7 +28,7 @@ SQL = load("vectors")
 
 KNOWN_S = 2.0
 """How long the active model and a workspace's size are believed."""
-ROWS_A_MESSAGE = 4
+ROWS_A_MESSAGE = 2
 """How many rows are read for one message at first: its passages, and the messages that share its text."""
 SPARE = 1.3
 """How much more is asked of HNSW than a filter should leave over."""
@@ -38,10 +38,15 @@ EF_A_ROW = 1.6
 """Candidates for each row that is wanted: with 416 for 260 rows, the recall of the best 200 is 0.97."""
 GREATEST_SHARE = 0.25
 """Of all rows: comparing all is quicker than asking HNSW for more."""
+AT_ONCE = 0.25
+"""Of the threshold, where HNSW need not be asked for more than it gives at once: then it is ahead from fewer rows on."""
 FEW = 0.05
 """Of all rows: so few are looked up one by one; more are joined by reading the tables through."""
 
-EXACT: LiteralString = "set local jit = off; set local max_parallel_workers_per_gather = 0"
+EXACT: LiteralString = (
+    "set local jit = off; set local max_parallel_workers_per_gather = 0; set local join_collapse_limit = 1"
+)
+"""Joined in the order that is written: before the tables are analysed the planner takes each for one row and begins anywhere."""
 LOOKED_UP: LiteralString = (
     "; set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_material = off"
 )
@@ -90,7 +95,8 @@ class PostgresVectors:
         asked = Asked(model, workspace_id, as_text(vector), conditions(filter), limit)
         async with self._db.workspace(workspace_id) as conn:
             rows, left = await self._estimate(conn, asked)
-            if left > self._exact_scan_rows:
+            at_once = SPARE * limit * rows <= GREATEST_EF * left
+            if left > self._exact_scan_rows * (AT_ONCE if at_once else 1):
                 hits = await by_index(conn, asked, rows=rows, left=left, few=self._exact_scan_rows)
                 if hits is not None:
                     return hits

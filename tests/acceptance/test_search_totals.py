@@ -69,6 +69,7 @@ def values(message: dict[str, Any], facet: str) -> list[str]:
     [
         ("kettle", {}, lambda message: True),
         ("copper", {"role": "user", "source": ["pi", "aider"]}, lambda m: m["role"] == "user" and source_of(m) != "opencode"),
+        ("kettle -source:pi -tool:Bash -role:user", {}, lambda m: source_of(m) != "pi" and m["role"] != "user" and values(m, "tool") != ["Bash"]),
         ("kettle -iron", {"tool": "Bash"}, lambda m: values(m, "tool") == ["Bash"]),
     ],
 )  # fmt: skip

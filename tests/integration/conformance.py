@@ -64,6 +64,8 @@ FILTERS = [
     Filter(after_ms=DOCUMENTS[9].created_at_ms),
     Filter(before_ms=DOCUMENTS[9].created_at_ms),
     Filter(after_ms=DOCUMENTS[4].created_at_ms, before_ms=DOCUMENTS[20].created_at_ms),
+    Filter(excluded=Filter(sources=("codex-cli",), roles=("user",), tags=("keep",))),
+    Filter(sources=("codex-cli",), excluded=Filter(projects=("shop",), models=("gpt-5",), tools=("Bash",), kinds=("run",))),
     Filter(has_error=True),
     Filter(has_error=False),
     Filter(sources=("nobody",)),
@@ -88,8 +90,16 @@ def passes(document: TextDocument, filter: Filter) -> bool:
             filter.after_ms is None or document.created_at_ms >= filter.after_ms,
             filter.before_ms is None or document.created_at_ms < filter.before_ms,
             filter.has_error is None or document.has_error == filter.has_error,
+            not any(passes(document, limit) for limit in each_limit(filter.excluded)),
         )
     )
+
+
+def each_limit(filter: Filter | None) -> list[Filter]:
+    """A filter's limits of values, one by one."""
+    names = ("sources", "projects", "models", "roles", "tools", "tags", "kinds")
+    given = {name: getattr(filter, name) for name in names if filter is not None and getattr(filter, name)}
+    return [Filter(**{name: values}) for name, values in given.items()]
 
 
 async def filters_exactly(find: Find) -> None:

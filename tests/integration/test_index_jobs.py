@@ -104,6 +104,18 @@ async def test_it_follows_edits_and_deletions(bench: Bench) -> None:
         assert [await bench.found("after"), await bench.found("newname", titles=True)] == [0, 0]
 
 
+async def test_it_is_not_held_up_by_what_it_cannot_read(bench: Bench) -> None:
+    """A message whose parts make no sense is found by its text, and what came after it as well."""
+    await bench.put(message("m1", "torch", parts=(jobs_bench.result("stalactite"),)), message("m2", "rope"))
+    await bench.as_owner(
+        "set role backscroll_app",
+        f"set backscroll.workspace = '{bench.workspace_id}'",
+        "update parts set content = '5'",
+    )
+    async with bench.indexing():
+        assert [await bench.found(word) for word in ("torch", "stalactite", "rope")] == [1, 0, 1]
+
+
 async def test_it_files_messages_anew_when_their_session_changes(bench: Bench) -> None:
     """A session's new project or tag holds for all its messages."""
     async with bench.indexing():

@@ -80,6 +80,7 @@ async def test_it_agrees_with_brute_force(
         Filter(projects=("p3",)),
         Filter(has_error=True),
         Filter(tags=("t",), sources=("b",)),
+        Filter(sources=("b",), excluded=Filter(roles=("user",), tags=("t",))),
     ):
         query = unit(rng.normal(size=(1, DIMENSION)))[0]
         cosines = {

@@ -68,7 +68,7 @@ def test_it_reads_a_path_as_a_required_phrase() -> None:
     "q",
     [
         "role:king", "after:soon", "is:fine", "source:", "http://localhost:8787/x?y=z", "std::map<int>", "error:E0308", "--no-cache",
-        "-1", '"unclosed phrase', "a*", "*args", "-source:codex", 'say:"x y"', "C++", "tag:", "(x OR y)", "foo^2~", "[1 TO 5]", "\\",
+        "-1", '"unclosed phrase', "a*", "*args", 'say:"x y"', "C++", "tag:", "(x OR y)", "foo^2~", "[1 TO 5]", "\\",
     ],
 )  # fmt: skip
 def test_it_searches_what_is_no_syntax_as_words(q: str) -> None:
@@ -159,3 +159,11 @@ def test_it_bounds_a_huge_query() -> None:
     assert (len(found.terms), len(found.text) <= QUERY_CHARACTERS) == (TERMS, True)
     assert time.perf_counter() - started < 1
     assert read('"' * 100_000).terms == ()
+
+
+def test_it_excludes_by_limits() -> None:
+    """A minus before a limit of values excludes those, and never looks for its words; of what is no limit, the words."""
+    found = read("-source:pi -role:tool -is:error -tag:a kettle -colour:red")
+    assert found.filter == Filter(has_error=False, excluded=Filter(sources=("pi",), roles=("tool",), tags=("a",)))
+    assert found.terms == (Term("colour:red", "phrase", "must_not"), Term("kettle"))
+    assert found.text == "kettle"
