@@ -91,7 +91,7 @@ class Client:
         content = answer.read()
         self._used_at_s = time.monotonic()
         if answer.status != 200:
-            raise BenchmarkError(
+            raise (NotYet if answer.status == 503 else BenchmarkError)(
                 f"{method} {path.partition('?')[0]} answered {answer.status}: {content[:300]!r}"
             )
         self.token = answer.headers.get("X-Commit", self.token)

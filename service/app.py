@@ -1,9 +1,9 @@
 """The HTTP service: `create_app(resources)` gives the ASGI app that uvicorn serves.
 
-    edge.py         what every path answers alike: CORS, HEAD, OPTIONS, `//`, request ids, one line a request
-    routes.py       a route's key, limits, parameters and body, checked before its handler runs
-    errors.py       whatever is raised, as `{"error": ...}`
-    sync.py sessions.py messages.py search.py ...   the routes, a file a noun
+    api/gate/edge.py     what every path answers alike: CORS, HEAD, OPTIONS, `//`, request ids, one line a request
+    api/gate/routes.py   a route's key, limits, parameters and body, checked before its handler runs
+    api/gate/errors.py   whatever is raised, as `{"error": ...}`
+    api/*/paths.py       the routes
 """
 
 from __future__ import annotations
@@ -13,9 +13,14 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from service.api import errors, health, messages, metrics, schema, search, sessions, shared, stats, sync
-from service.api.edge import Edge
-from service.api.routes import Desk
+from service.api.about import health, metrics, schema
+from service.api.gate import errors
+from service.api.gate.edge import Edge
+from service.api.gate.routes import Desk
+from service.api.search import paths as search
+from service.api.sessions import messages, shared, stats
+from service.api.sessions import paths as sessions
+from service.api.sync import paths as sync
 from service.bootstrap import Resources
 
 ROUTES: list[HTTPRouteHandler] = [

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from service.api.params import EPOCH
+from service.api.gate.params import EPOCH
 from service.model import ids
 from service.model.message import Part, PartType, Role
 from service.model.session import Kind

@@ -10,8 +10,8 @@ import httpx
 import msgspec
 import pytest
 
-from service.api.openapi import answers
-from service.api.routes import Route
+from service.api.about.openapi import answers
+from service.api.gate.routes import Route
 from service.app import ROUTES
 
 SPECS: list[Route] = [handler.opt["route"] for handler in ROUTES]

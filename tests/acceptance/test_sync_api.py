@@ -11,8 +11,8 @@ import httpx
 import pytest
 from http_service import HttpService
 
-from service.api.routes import Call, Desk
-from service.api.storing import store
+from service.api.gate.routes import Call, Desk
+from service.api.sync.storing import store
 from service.model.message import MessageWrite
 from service.model.session import SessionWrite
 

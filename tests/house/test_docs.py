@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from service.api import openapi
+from service.api.about import openapi
 from service.app import ROUTES
 from service.cli import main
 from service.settings import PREFIX, Settings

@@ -7,7 +7,7 @@ import itertools
 import msgspec
 
 from service import sample
-from service.api.wire import read_batch
+from service.api.sync.wire import read_batch
 from service.sample import write
 
 NOW_MS = 1_800_000_000_000

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api import item_fields, wire
+from service.api.sync import item_fields, wire
 from service.errors import RequestError, TooLarge
 from service.model.message import MessageWrite, Part
 from service.model.session import SessionWrite

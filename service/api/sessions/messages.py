@@ -7,10 +7,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from service.api import cursors, examples, labels, params, shapes
-from service.api.params import Cursor, Nothing
-from service.api.routes import Answer, Call, answer, route, written
-from service.api.sessions import Deleted, SessionAsked, found
+from service.api import examples, shapes
+from service.api.gate import cursors, params
+from service.api.gate.params import Cursor, Nothing
+from service.api.gate.routes import Answer, Call, answer, route, written
+from service.api.sessions import labels
+from service.api.sessions.paths import Deleted, SessionAsked, found
 from service.errors import NotFound
 from service.model import ids
 from service.storage import messages

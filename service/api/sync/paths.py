@@ -8,11 +8,12 @@ from typing import TypeVar
 
 import msgspec
 
-from service.api import examples, wire
-from service.api.bodies import BatchBody, MessageBody, SessionBody
-from service.api.params import Nothing
-from service.api.routes import Answer, Call, answer, route, written
-from service.api.storing import apply, store
+from service.api import examples
+from service.api.gate.params import Nothing
+from service.api.gate.routes import Answer, Call, answer, route, written
+from service.api.sync import wire
+from service.api.sync.bodies import BatchBody, MessageBody, SessionBody
+from service.api.sync.storing import apply, store
 from service.model import ids
 from service.storage import sessions
 

@@ -16,9 +16,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from service.api import examples, shapes
-from service.api.params import Nothing
-from service.api.routes import Answer, Call, answer, route
-from service.api.sessions import ALL
+from service.api.gate.params import Nothing
+from service.api.gate.routes import Answer, Call, answer, route
+from service.api.sessions.paths import ALL
 from service.errors import NotFound
 from service.model import parts
 from service.model.message import Part, Role

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from service.api.params import Nothing
-from service.api.routes import Answer, Call, answer, route
+from service.api.gate.params import Nothing
+from service.api.gate.routes import Answer, Call, answer, route
 from service.api.shapes import usd
 from service.storage import stats
 

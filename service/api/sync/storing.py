@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from service.api.routes import Call
+from service.api.gate.routes import Call
 from service.model.message import MessageWrite
 from service.model.session import SessionWrite
 from service.storage import sync

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from service.api import freshness, limits
-from service.api.params import Nothing
-from service.api.routes import Answer, Call, route
+from service.api.gate import freshness, limits
+from service.api.gate.params import Nothing
+from service.api.gate.routes import Answer, Call, route
 from service.errors import DatabaseUnavailable, NotYet
 
 

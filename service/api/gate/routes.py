@@ -18,15 +18,15 @@ from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
-from service.api import body, limits, params
-from service.api.auth import NOBODY, Keys, Scope
-from service.api.edge import SLASH_IN_SEGMENT
-from service.api.exchange import Exchange
-from service.api.freshness import Lags
-from service.api.ledger import Ledger
-from service.api.limits import Limits
-from service.api.meters import Meters
-from service.api.rankings import Rankings
+from service.api.gate import body, limits, params
+from service.api.gate.auth import NOBODY, Keys, Scope
+from service.api.gate.edge import SLASH_IN_SEGMENT
+from service.api.gate.exchange import Exchange
+from service.api.gate.freshness import Lags
+from service.api.gate.ledger import Ledger
+from service.api.gate.limits import Limits
+from service.api.gate.meters import Meters
+from service.api.gate.rankings import Rankings
 from service.bootstrap import Resources
 from service.model import snapshot
 from service.model.snapshot import Snapshot

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from indexing.fulltext import IndexDamaged
-from service.api import freshness
-from service.api.params import Nothing
-from service.api.routes import Answer, Call, answer, route
+from service.api.gate import freshness
+from service.api.gate.params import Nothing
+from service.api.gate.routes import Answer, Call, answer, route
 from service.api.shapes import epoch_ms
 from service.bootstrap import Resources
 from service.errors import DatabaseUnavailable, NotYet

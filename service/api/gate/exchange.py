@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from service.api.auth import NOBODY
+from service.api.gate.auth import NOBODY
 from service.storage.people import Caller
 
 

@@ -11,8 +11,9 @@ from msgspec import Meta
 from indexing import query as language
 from indexing.model import Facet, Filter, Query
 from indexing.search import Mode
-from service.api import json_items, params, shapes
-from service.api.params import Cursor, Moment, Names, Zone
+from service.api import shapes
+from service.api.gate import json_items, params
+from service.api.gate.params import Cursor, Moment, Names, Zone
 from service.errors import RequestError
 from service.model import sources
 from service.model.message import Role

@@ -20,9 +20,9 @@ from urllib.parse import unquote
 import structlog
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from service.api.exchange import Exchange
-from service.api.ledger import Ledger
-from service.api.meters import Meters
+from service.api.gate.exchange import Exchange
+from service.api.gate.ledger import Ledger
+from service.api.gate.meters import Meters
 from service.storage.people import RequestLine
 
 SLASHES = re.compile(r"/{2,}")

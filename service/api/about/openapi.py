@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from service.api import params
-from service.api.routes import JSON, Route
+from service.api.gate import params
+from service.api.gate.routes import JSON, Route
 
 PATH_PARAMETER = re.compile(r"{(\w+)}")
 PATH_PARAMETERS = {"id": "An id, or the client's own external id where the route says so.", "slug": "Of the link that was shared."}

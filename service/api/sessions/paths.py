@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from service.api import cursors, etags, examples, labels, params, shapes
-from service.api.params import Cursor, Moment, Names, Zone
-from service.api.routes import Answer, Call, answer, route, written
+from service.api import examples, shapes
+from service.api.gate import cursors, params
+from service.api.gate.params import Cursor, Moment, Names, Zone
+from service.api.gate.routes import Answer, Call, answer, route, written
+from service.api.sessions import etags, labels
 from service.errors import NotFound, RequestError
 from service.model import ids, sources
 from service.storage import messages, sessions

@@ -9,12 +9,14 @@ import msgspec
 
 from indexing import search as engine
 from indexing.fulltext import IndexDamaged
-from service.api import asking, cursors, examples, freshness, hits, results, shapes
-from service.api.asking import SearchAsked, SearchBody
-from service.api.params import Nothing
-from service.api.rankings import Cursor, Kept
-from service.api.results import MessageResults, SessionResults
-from service.api.routes import Answer, Call, answer, commit_of, route
+from service.api import examples, shapes
+from service.api.gate import cursors, freshness
+from service.api.gate.params import Nothing
+from service.api.gate.rankings import Cursor, Kept
+from service.api.gate.routes import Answer, Call, answer, commit_of, route
+from service.api.search import asking, hits, results
+from service.api.search.asking import SearchAsked, SearchBody
+from service.api.search.results import MessageResults, SessionResults
 from service.errors import NotYet
 
 DESCRIPTION = (

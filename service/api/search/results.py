@@ -9,10 +9,10 @@ from msgspec import UNSET, UnsetType
 
 from indexing.model import Counts
 from indexing.search import Mode
-from service.api import hits
-from service.api.asking import SearchAsked
-from service.api.freshness import Lag
-from service.api.rankings import Kept
+from service.api.gate.freshness import Lag
+from service.api.gate.rankings import Kept
+from service.api.search import hits
+from service.api.search.asking import SearchAsked
 
 
 class FacetValue(msgspec.Struct):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from service.api.openapi import document
-from service.api.params import Nothing
-from service.api.routes import Answer, Call, answer, route
+from service.api.about.openapi import document
+from service.api.gate.params import Nothing
+from service.api.gate.routes import Answer, Call, answer, route
 
 
 @route(

@@ -1,0 +1,1 @@
+"""What every request passes, and what one API process keeps: the edge, keys, limits, bodies, parameters, the books."""

@@ -1,0 +1,1 @@
+"""/search and /api/search: what is asked, the ranking, the hits re-read, the answer."""

@@ -1,0 +1,1 @@
+"""Reading, labelling, sharing and deleting sessions and their messages, and figures over all of them."""
