@@ -111,6 +111,8 @@ def _beginning(fields: Sequence[Field], passage: tuple[int, int, int] | None) ->
 def _shown(window: _Window, limit: int) -> str:
     """The text around a window, cut at good places and on one line."""
     text = window.field.text
+    if len(text) <= limit:
+        return " ".join(text.split())
     start = _start(text, window.start, reach=max(limit - (window.end - window.start), 0) // 2)
     end = _end(text, start, limit, beyond=window.end)
     body = " ".join(text[start:end].split())

@@ -30,6 +30,7 @@ async def elected(directory: Path) -> AsyncIterator[None]:
 def if_elected(directory: Path) -> Iterator[bool]:
     """Whether no other process indexes here; then it is ours while the block lasts."""
     directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(0o700)  # the terms of all messages lie in it
     with (directory / LOCK_FILE).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 from typing import Any, LiteralString
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from service.errors import DatabaseUnavailable
+from service.errors import DatabaseUnavailable, SettingError
 from service.model import snapshot
 
 Connection = psycopg.AsyncConnection[DictRow]
@@ -80,10 +81,21 @@ class Database:
         await self._pool.close()
 
 
+def usable(url: str) -> str:
+    """The URL as it is. Errors: `SettingError` when it is none."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise SettingError(
+            "BACKSCROLL_DATABASE_URL is no Postgres URL: write postgresql://user:password@host:5432/database."
+        ) from error
+    return url
+
+
 async def open_database(url: str, *, pool_size: int = 16, name: str = "backscroll") -> Database:
     """Connect and learn the epoch. Errors: `DatabaseUnavailable` when the server does not answer."""
     pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-        url,
+        usable(url),
         min_size=min(2, pool_size),
         max_size=pool_size,
         timeout=5.0,

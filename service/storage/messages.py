@@ -106,6 +106,13 @@ async def hits(conn: Connection, workspace_id: int, message_ids: Sequence[int]) 
     return {row["id"]: row | {"record_id": record_ids.get(row["id"])} for row in rows}
 
 
+async def first_of(conn: Connection, workspace_id: int, session_ids: Sequence[int]) -> dict[int, int]:
+    """The first message of each session; a session without messages is absent."""
+    params = {"workspace_id": workspace_id, "session_ids": list(session_ids)}
+    cursor = await conn.execute(SQL["first_of_sessions"], params)
+    return {row["session_id"]: row["id"] for row in await cursor.fetchall()}
+
+
 class MessagePatch(msgspec.Struct, frozen=True, kw_only=True):
     """Labels of a message; None changes nothing, a name in `clear` (as on the wire) empties the field."""
 

@@ -16,7 +16,7 @@ import msgspec
 import psycopg
 
 from service.errors import DatabaseUnavailable, MigrationError
-from service.storage.database import UNAVAILABLE, is_loss
+from service.storage.database import UNAVAILABLE, is_loss, usable
 from service.storage.queries import load
 
 SQL = load("migrations")
@@ -139,7 +139,7 @@ def check_server(conn: psycopg.Connection) -> None:
 @contextmanager
 def connect(url: str) -> Iterator[psycopg.Connection]:
     try:
-        with psycopg.connect(url, autocommit=True, application_name="backscroll-migrate") as conn:
+        with psycopg.connect(usable(url), autocommit=True, application_name="backscroll-migrate") as conn:
             yield conn
     except psycopg.OperationalError as error:
         if is_loss(error):

@@ -100,6 +100,15 @@ def test_it_finds_a_session_by_its_title(library: httpx.Client) -> None:
     assert externals(search(library, "Invoices", groupBy="session"))[0] == "inv"
 
 
+def test_it_opens_a_session_that_only_its_title_found(api: httpx.Client) -> None:
+    """There is always a message to open: its first, whole, without highlights."""
+    said = [{"sessionExternalId": "z", "externalId": f"z{n}", "role": "user", "textContent": f"Said {n}. Short."} for n in range(3)]
+    answer = api.post("/sync/batch", json={"sessions": [{"externalId": "z", "title": "Zanzibar"}], "messages": said})
+    (hit,) = search(api, "zanzibar", commit=answer.headers["x-commit"])["results"]
+    (match,) = hit["matches"]
+    assert (match["messageExternalId"], match["snippet"], match["highlights"]) == ("z0", "Said 0. Short.", [])
+
+
 @pytest.mark.parametrize(
     ("filter", "found"),
     [

@@ -73,7 +73,7 @@ class Match(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class SessionHit(shapes.Session, kw_only=True, rename="camel"):
-    """A session with its best matches, at most 3; none where only its title matched."""
+    """A session with its best matches, at most 3; where only its title matched, its first message."""
 
     _id: str
     score: float
@@ -99,15 +99,21 @@ class Rows(msgspec.Struct, frozen=True):
 
     sessions: Mapping[int, Mapping[str, Any]]
     messages: Mapping[int, Mapping[str, Any]]
+    openings: Mapping[int, int]
+    """The first message of a session that was found by its title alone."""
 
 
 async def reread(conn: Connection, workspace_id: int, groups: Sequence[Group], found: Sequence[Fused]) -> Rows:
     """The rows of sessions with their matches, and of messages with their sessions."""
+    bare = [group.session_id for group in groups if not group.matches]
+    openings = await messages.first_of(conn, workspace_id, bare) if bare else {}
     session_ids = {group.session_id for group in groups} | {each.session_id for each in found}
     message_ids = {match.id for match in found} | {match.id for group in groups for match in group.matches}
+    message_ids |= {*openings.values()}
     return Rows(
         await sessions.by_ids(conn, workspace_id, sorted(session_ids)),
         await messages.hits(conn, workspace_id, sorted(message_ids)),
+        openings,
     )
 
 
@@ -117,13 +123,19 @@ def session_hits(shown: Sequence[Group], rows: Rows, terms: Sequence[Term], *, e
         row = rows.sessions.get(group.session_id)
         matches = [
             match_of(rows.messages[found.id], found, terms, explain=explain)
-            for found in group.matches
+            for found in group.matches or opening(group, rows)
             if found.id in rows.messages
         ]
         if row is not None and (matches or group.by_title):
             fields = msgspec.structs.asdict(shapes.session(row))
             hits.append(SessionHit(**fields, _id=fields["id"], score=rounded(group.score), matches=matches))
     return hits
+
+
+def opening(group: Group, rows: Rows) -> list[Fused]:
+    """The first message, to open a session at that was found by its title alone."""
+    id = rows.openings.get(group.session_id)
+    return [] if id is None else [Fused(id=id, session_id=group.session_id, unit="message", score=group.score, fused=0.0)]
 
 
 def message_hits(shown: Sequence[Fused], rows: Rows, terms: Sequence[Term], *, explain: bool) -> list[MessageHit]:

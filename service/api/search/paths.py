@@ -56,11 +56,14 @@ async def search(call: Call, asked: SearchAsked) -> Answer:
     started_s = time.perf_counter()
     of = f"search {asking.fingerprint(asked)}"
     place = cursors.decode(asked.cursor, Cursor, of=of) if asked.cursor else Cursor("", 0)
-    kept = call.desk.rankings.get(place.ranking, workspace_id=call.workspace_id) if asked.cursor else await rank(call, asked)
     end = place.first + asked.limit
-    if end > kept.length and kept.goes_on:
-        kept = await lengthened(call, asked, kept)
-        place = Cursor("", place.first)
+    try:
+        kept = call.desk.rankings.get(place.ranking, workspace_id=call.workspace_id) if asked.cursor else await rank(call, asked)
+        if end > kept.length and kept.goes_on:
+            kept = await lengthened(call, asked, kept)
+            place = Cursor("", place.first)
+    except IndexDamaged as error:
+        raise NotYet("The text index is being built anew: try again in a minute.", retry_after_s=10) from error
     shown = msgspec.structs.replace(
         kept, sessions=kept.sessions[place.first : end], messages=kept.messages[place.first : end]
     )
@@ -97,26 +100,23 @@ async def lengthened(call: Call, asked: SearchAsked, kept: Kept) -> Kept:
 
 
 async def rank(call: Call, asked: SearchAsked) -> Kept:
-    """Ask the indexes. Errors: `NotYet` when they cannot be read, or have not seen the write that was named."""
+    """Ask the indexes. Errors: `IndexDamaged`; `NotYet` when they have not seen the write that was named."""
     resources, workspace_id = call.resources, call.workspace_id
     query = await asking.query(asked, now_ms=shapes.epoch_ms(call.now), db=resources.db, workspace_id=workspace_id)
-    try:
-        token = commit_of(asked.commit, call.desk) or call.commit
-        await freshness.wait_for(token, workspace_id, resources, by_meaning=asked.type == "semantic")
-        ranking = await engine.search(
-            workspace_id,
-            query,
-            text=resources.text,
-            vectors=resources.vectors,
-            embedder=None if asked.type == "fulltext" else await resources.query_embedder(),
-            neighbours=resources.neighbours,
-            mode=asked.type,
-            limit=asked.limit,
-            unit=asked.group_by,
-            facets=asked.facets,
-        )
-    except IndexDamaged as error:
-        raise NotYet("The text index is being built anew: try again in a minute.", retry_after_s=10) from error
+    token = commit_of(asked.commit, call.desk) or call.commit
+    await freshness.wait_for(token, workspace_id, resources, by_meaning=asked.type == "semantic")
+    ranking = await engine.search(
+        workspace_id,
+        query,
+        text=resources.text,
+        vectors=resources.vectors,
+        embedder=None if asked.type == "fulltext" else await resources.query_embedder(),
+        neighbours=resources.neighbours,
+        mode=asked.type,
+        limit=asked.limit,
+        unit=asked.group_by,
+        facets=asked.facets,
+    )
     return Kept(
         workspace_id=workspace_id,
         terms=query.terms,

@@ -55,6 +55,12 @@ select m.id, m.session_id, m.external_id, m.role, m.text, m.created_at, (
 from messages m
 where m.workspace_id = %(workspace_id)s and m.id = any(%(ids)s);
 
+-- name: first_of_sessions
+select distinct on (session_id) session_id, id
+from messages
+where workspace_id = %(workspace_id)s and session_id = any(%(session_ids)s)
+order by session_id, created_at, id;
+
 -- name: records_of
 -- The transcript record behind each message, where one is known.
 select distinct on (message_id) message_id, record_id
