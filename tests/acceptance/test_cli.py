@@ -22,12 +22,6 @@ def with_sample(serve: Serve) -> Serve:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_it_names_the_setting_of_a_url_that_is_none() -> None:
-    """A database URL that cannot be read is a setting to mend, not a fault of ours."""
-    ended = run("migrate", environ=environ(Path("/nowhere")) | {"BACKSCROLL_DATABASE_URL": "garbage"})
-    assert (ended.returncode, "BACKSCROLL_DATABASE_URL" in ended.stderr) == (2, True)
-
-
 def test_it_explains_every_verb_with_an_example(verb: str, tmp_path: Path) -> None:
     """`--help` of each verb shows how it is called."""
     told = run(verb, "--help", environ=environ(tmp_path))
@@ -165,3 +159,9 @@ def test_it_tells_which_migrations_a_database_has(serve: Serve) -> None:
 def sample_count(served: Serve) -> int:
     with served.api() as api:
         return len(api.get("/api/sessions", params={"tag": "sample", "limit": 500}).json()["sessions"])
+
+
+def test_it_names_the_setting_of_a_url_that_is_none() -> None:
+    """A database URL that cannot be read is a setting to mend, not a fault of ours."""
+    ended = run("migrate", environ=environ(Path("/nowhere")) | {"BACKSCROLL_DATABASE_URL": "garbage"})
+    assert (ended.returncode, "BACKSCROLL_DATABASE_URL" in ended.stderr) == (2, True)
