@@ -21,7 +21,7 @@ from service.bootstrap import Resources
 from service.jobs import documents
 from service.jobs.split_messages import split_ids
 from service.jobs.sweep import enqueue_missing
-from service.jobs.threads import in_thread
+from service.jobs.threads import in_background, in_thread
 from service.storage import embeddings, messages, passages
 from service.storage.database import Database
 from service.storage.embeddings import Model
@@ -48,7 +48,7 @@ async def embed_for_ever(resources: Resources, queued: asyncio.Event) -> None:
         return
     while True:
         embedder = await load(resources)
-        await in_thread(prepare_query_embedder, embedder, settings.models_dir)
+        await in_background(prepare_query_embedder, embedder, settings.models_dir)
         await embed_queue(resources.db, embedder, queued)
 
 
@@ -66,7 +66,7 @@ async def load(resources: Resources) -> SentenceTransformerEmbedder:
             "embedding_model_differs", active=active.name, configured=name, remedy="backscroll reindex"
         )
         setting = active.name
-    embedder = await in_thread(SentenceTransformerEmbedder, setting)
+    embedder = await in_background(SentenceTransformerEmbedder, setting)
     log.info(
         "embedder_loaded",
         model=embedder.name,
@@ -130,7 +130,7 @@ async def embed_some(db: Database, model: Model, embedder: Embedder, *, limit: i
         claimed = await embeddings.claim(conn, workspace_id, model.id, limit=limit)
     texts = await read_texts(db, workspace_id, claimed)
     if texts:
-        vectors = await in_thread(embedder.embed, list(texts.values()))
+        vectors = await in_background(embedder.embed, list(texts.values()))
         async with db.workspace(workspace_id) as conn:
             await embeddings.store(conn, workspace_id, model.id, list(texts), vectors)
     return len(claimed)
