@@ -31,7 +31,9 @@ def main() -> None:
     run = closure(project["dependencies"])
     dev = closure(project["optional-dependencies"]["dev"])
     (ROOT / "requirements.lock").write_text(RUN_HEAD + lines(run))
-    (ROOT / "requirements-dev.lock").write_text(DEV_HEAD + lines({name: dev[name] for name in dev.keys() - run.keys()}))
+    (ROOT / "requirements-dev.lock").write_text(
+        DEV_HEAD + lines({name: dev[name] for name in dev.keys() - run.keys()})
+    )
 
 
 def lines(versions: dict[str, str]) -> str:

@@ -53,7 +53,9 @@ def _completed(written: str) -> str:
 def _midnight_ago(written: str, now_ms: int, tz: tzinfo) -> datetime | None:
     if written not in _DAYS_AGO:
         return None
-    today = datetime.fromtimestamp(now_ms / 1000, tz).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    today = datetime.fromtimestamp(now_ms / 1000, tz).replace(
+        hour=0, minute=0, second=0, microsecond=0, tzinfo=None
+    )
     return today - timedelta(days=_DAYS_AGO[written])
 
 

@@ -66,7 +66,9 @@ class Fused(msgspec.Struct, frozen=True, kw_only=True):
     passage: tuple[int, int, int] | None = None
 
 
-def fuse(words: Sequence[Hit], vectors: Sequence[Hit], *, depth: int, weight: float | None = None) -> list[Fused]:
+def fuse(
+    words: Sequence[Hit], vectors: Sequence[Hit], *, depth: int, weight: float | None = None
+) -> list[Fused]:
     """The candidates of both rankings, best first; equal scores in the order of ids. Scores are at least 0.
 
     `depth` is how many hits were asked for; `weight` that of the vectors, by default `vector_weight`'s. A ranking
@@ -136,11 +138,15 @@ def in_company(
         beside = neighbours.get(each.id, ()) if each.unit == "message" else ()
         near = neighbour_share * sum(scores.get(id, 0.0) for id in beside if id is not None)
         around = session_share * best[each.session_id]
-        lifted.append(msgspec.structs.replace(each, score=each.fused + near + around, neighbours=near, session=around))
+        lifted.append(
+            msgspec.structs.replace(each, score=each.fused + near + around, neighbours=near, session=around)
+        )
     return _ordered(lifted)
 
 
-def z_scores(scores: Mapping[Key, float], *, among: Collection[Key], absent: float | None = None) -> dict[Key, float]:
+def z_scores(
+    scores: Mapping[Key, float], *, among: Collection[Key], absent: float | None = None
+) -> dict[Key, float]:
     """Scores of one ranking on a common scale: distance from the mean in standard deviations.
 
     Over the candidates `among`; one that this ranking did not return gets `absent`, or the ranking's lowest score.

@@ -80,7 +80,9 @@ class Marker:
             # How other letters are folded, only the analysis knows.
             for run in _FOREIGN.finditer(text):
                 start, end = _chunk_around(text, run.start())[0], _chunk_around(text, run.end() - 1)[1]
-                found.update((match.start(), match.group()) for match in _PLAIN_CHUNK.finditer(text, start, end))
+                found.update(
+                    (match.start(), match.group()) for match in _PLAIN_CHUNK.finditer(text, start, end)
+                )
         return found
 
     def _inside(self, chunk: str) -> tuple[Mark, ...]:
@@ -97,7 +99,11 @@ class Marker:
             yield from self._in_unspaced(chunk, at)
             return
         whole, whole_stem, parts = _analysed(chunk)
-        if whole in self._forms or whole_stem in self._stems or (self._prefixes and whole.startswith(self._prefixes)):
+        if (
+            whole in self._forms
+            or whole_stem in self._stems
+            or (self._prefixes and whole.startswith(self._prefixes))
+        ):
             yield Mark(at, at + len(chunk), whole_stem)
             return
         for start, end, part in parts:
@@ -113,12 +119,17 @@ class Marker:
                 yield Mark(at + index, at + index + 1, letter)
 
     def _phrases_in(self, text: str) -> Iterator[Mark]:
-        if text.isascii() and not any(all(word in text.lower() for word in phrase) for phrase in self._phrases):
+        if text.isascii() and not any(
+            all(word in text.lower() for word in phrase) for phrase in self._phrases
+        ):
             return
         words = list(_forms_in(text))
         for index, (start, _, word) in enumerate(words):
             for phrase in self._phrases:
-                if phrase[0] == word and tuple(each for _, _, each in words[index : index + len(phrase)]) == phrase:
+                if (
+                    phrase[0] == word
+                    and tuple(each for _, _, each in words[index : index + len(phrase)]) == phrase
+                ):
                     yield Mark(start, words[index + len(phrase) - 1][1], " ".join(phrase))
 
 
@@ -134,9 +145,15 @@ def _needles(stems: Iterable[str], forms: Iterable[str]) -> list[str]:
     >>> _needles({"happi", "go"}, {"happiness"})
     ['go', 'happ']
     """
-    begins = {stem[: max(2, len(stem) - 1)] for stem in stems} | {_IRREGULAR[stem] for stem in stems if stem in _IRREGULAR}
+    begins = {stem[: max(2, len(stem) - 1)] for stem in stems} | {
+        _IRREGULAR[stem] for stem in stems if stem in _IRREGULAR
+    }
     wanted = {needle for needle in (*begins, *forms) if needle.isascii()}
-    return sorted(needle for needle in wanted if not any(needle.startswith(other) for other in wanted if other != needle))
+    return sorted(
+        needle
+        for needle in wanted
+        if not any(needle.startswith(other) for other in wanted if other != needle)
+    )
 
 
 def _chunk_around(text: str, at: int) -> tuple[int, int]:

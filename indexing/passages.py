@@ -61,7 +61,11 @@ def index_text(fields: Sequence[Field]) -> tuple[str, str]:
     ('Run it', 'Bash make test')
     """
     said = [field.text for field in distinct(fields) if field.kind in ("text", "reasoning")]
-    done = [f"{field.tool_name} {field.text}".strip() for field in distinct(fields) if field.kind in ("tool-call", "tool-result")]
+    done = [
+        f"{field.tool_name} {field.text}".strip()
+        for field in distinct(fields)
+        if field.kind in ("tool-call", "tool-result")
+    ]
     return "\n".join(said), "\n".join(done)
 
 

@@ -39,7 +39,13 @@ class TextReader(Protocol):
         ...
 
     def count(
-        self, workspace_id: int, query: Query, *, also: Collection[int] = (), unit: Unit = "message", facets: Sequence[Facet] = ()
+        self,
+        workspace_id: int,
+        query: Query,
+        *,
+        also: Collection[int] = (),
+        unit: Unit = "message",
+        facets: Sequence[Facet] = (),
     ) -> Counts:
         """All that matches, joined with the message ids `also` (that pass the filter), counted exactly in `unit`s."""
         ...
@@ -83,10 +89,14 @@ class TextWriter(Protocol):
 class VectorIndex(Protocol):
     """Messages by meaning: best passage first, one hit a message, filtered exactly."""
 
-    async def search(self, workspace_id: int, vector: Vectors, filter: Filter, *, limit: int) -> list[Hit]: ...
+    async def search(
+        self, workspace_id: int, vector: Vectors, filter: Filter, *, limit: int
+    ) -> list[Hit]: ...
 
 
 class Neighbours(Protocol):
     """The message before and after each, in its session's order; absent where there is none."""
 
-    async def of(self, workspace_id: int, message_ids: Sequence[int]) -> Mapping[int, tuple[int | None, int | None]]: ...
+    async def of(
+        self, workspace_id: int, message_ids: Sequence[int]
+    ) -> Mapping[int, tuple[int | None, int | None]]: ...

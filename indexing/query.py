@@ -55,7 +55,12 @@ class _Found(msgspec.Struct):
 
 
 def parse(
-    q: str, *, now_ms: int, filter: Filter = EVERYTHING, tz: tzinfo = UTC, source_name: Callable[[str], str] = str
+    q: str,
+    *,
+    now_ms: int,
+    filter: Filter = EVERYTHING,
+    tz: tzinfo = UTC,
+    source_name: Callable[[str], str] = str,
 ) -> Query:
     """The query that `q` is, limited by `filter` as well. Dates are days in `tz`; `source_name` knows how people
     spell sources. Errors: none.
@@ -76,7 +81,12 @@ def parse(
         terms = [msgspec.structs.replace(term, occur="should") for term in terms]
         found.said = [term.text for term in terms]
     terms.sort(key=lambda term: term.occur == "should")  # of too many, those that must hold are kept
-    return Query(text=" ".join(found.said), terms=tuple(terms[:TERMS]), filter=limited, sessions=tuple(dict.fromkeys(found.sessions)))
+    return Query(
+        text=" ".join(found.said),
+        terms=tuple(terms[:TERMS]),
+        filter=limited,
+        sessions=tuple(dict.fromkeys(found.sessions)),
+    )
 
 
 def both(one: Filter, other: Filter) -> Filter:
@@ -86,10 +96,14 @@ def both(one: Filter, other: Filter) -> Filter:
     Filter(sources=('pi',), projects=(), models=(), roles=(), tools=(), session_ids=None, tags=(), kinds=(), after_ms=9, before_ms=None, has_error=None, excluded=None)
     """
     merged: dict[str, tuple[str, ...]] = {}
-    contradictory = one.has_error is not None and other.has_error is not None and one.has_error != other.has_error
+    contradictory = (
+        one.has_error is not None and other.has_error is not None and one.has_error != other.has_error
+    )
     for member in _MEMBERS.values():
         first, second = getattr(one, member), getattr(other, member)
-        merged[member] = tuple(value for value in first if value in second) if first and second else first or second
+        merged[member] = (
+            tuple(value for value in first if value in second) if first and second else first or second
+        )
         contradictory |= bool(first and second and not merged[member])
     sessions = [set(each.session_ids) for each in (one, other) if each.session_ids is not None]
     return Filter(
@@ -130,7 +144,9 @@ def _limit(name: str, value: str, found: _Found, now_ms: int, tz: tzinfo) -> boo
         moment = parse_ms(value, now_ms=now_ms, tz=tz)
         if moment is None:
             return False
-        found.after_ms, found.before_ms = (moment, found.before_ms) if name == "after" else (found.after_ms, moment)
+        found.after_ms, found.before_ms = (
+            (moment, found.before_ms) if name == "after" else (found.after_ms, moment)
+        )
     elif name == "is" and value.lower() == "error":
         found.has_error = True
     elif name == "session" and value:
@@ -182,7 +198,11 @@ def _without_stop_words(terms: list[Term]) -> Iterator[Term]:
 
 
 def _is_stop_word(term: Term) -> bool:
-    return term.kind == "word" and term.occur == "should" and _EDGES.sub("", term.text).lower().replace("’", "'") in STOP_WORDS
+    return (
+        term.kind == "word"
+        and term.occur == "should"
+        and _EDGES.sub("", term.text).lower().replace("’", "'") in STOP_WORDS
+    )
 
 
 def _has_letters(text: str) -> bool:

@@ -90,7 +90,9 @@ async def search(
     found = await _ask(workspace_id, query, mode, depth, text, meaning, reason)
     fused = fusion.fuse(found.words, found.vectors, depth=depth)
     beside, counts = await asyncio.gather(
-        neighbours.of(workspace_id, [each.id for each in fused if each.unit == "message"][: max(NEIGHBOURS_OF, limit)]),
+        neighbours.of(
+            workspace_id, [each.id for each in fused if each.unit == "message"][: max(NEIGHBOURS_OF, limit)]
+        ),
         _count(workspace_id, query, found, text, unit, facets),
     )
     looked_for = found.vectors or any(term.occur != "must_not" for term in query.terms)
@@ -120,7 +122,9 @@ def mutual(beside: Mapping[int, tuple[int | None, int | None]]) -> dict[int, tup
     return found
 
 
-async def rest(workspace_id: int, query: Query, candidates: Collection[Fused], *, text: TextReader) -> list[Fused]:
+async def rest(
+    workspace_id: int, query: Query, candidates: Collection[Fused], *, text: TextReader
+) -> list[Fused]:
     """What matches by its words and was no candidate, in BM25's order: the pages behind a ranking. Their score is 0."""
     known = {(each.unit, each.id) for each in candidates}
     hits = await asyncio.to_thread(_by_words, workspace_id, query, text, MOST_PAGED)
@@ -159,7 +163,15 @@ def grouped(ranked: Sequence[Fused]) -> list[Group]:
     ]
 
 
-async def _ask(workspace_id: int, query: Query, mode: Mode, depth: int, text: TextReader, meaning: _Meaning | None, reason: str) -> _Candidates:
+async def _ask(
+    workspace_id: int,
+    query: Query,
+    mode: Mode,
+    depth: int,
+    text: TextReader,
+    meaning: _Meaning | None,
+    reason: str,
+) -> _Candidates:
     """Both rankings, as far as the mode wants them and they can be had."""
     why_not = "" if mode == "fulltext" else _why_not(query, mode, meaning, reason)
     if mode == "fulltext" or meaning is None or why_not or not query.text.strip():
@@ -199,7 +211,9 @@ async def _admitted(workspace_id: int, query: Query, near: list[Hit], text: Text
     return [hit for hit in near if hit.id in admitted]
 
 
-async def _count(workspace_id: int, query: Query, found: _Candidates, text: TextReader, unit: Unit, facets: Sequence[Facet]) -> Counts:
+async def _count(
+    workspace_id: int, query: Query, found: _Candidates, text: TextReader, unit: Unit, facets: Sequence[Facet]
+) -> Counts:
     """All messages with the words, and those found by meaning; by meaning alone, only these."""
     also = [hit.id for hit in found.vectors]
     if found.mode_used != "semantic":

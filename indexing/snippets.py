@@ -50,7 +50,11 @@ class _Window(msgspec.Struct, frozen=True):
 
 
 def snippet(
-    fields: Sequence[Field], terms: Sequence[Term], *, passage: tuple[int, int, int] | None = None, limit: int = SNIPPET_CHARACTERS
+    fields: Sequence[Field],
+    terms: Sequence[Term],
+    *,
+    passage: tuple[int, int, int] | None = None,
+    limit: int = SNIPPET_CHARACTERS,
 ) -> Snippet:
     """The best `limit` characters of a message. `passage`: field ordinal, start and end of what was found by meaning.
 
@@ -58,7 +62,11 @@ def snippet(
     Snippet(field=-1, text='…Then the redirect loops.', highlights=[(10, 18)])
     """
     marked = marker(tuple(terms))
-    best = max((window for field in fields for window in _windows(field, terms, marked, passage, limit)), key=lambda each: each.score, default=None)
+    best = max(
+        (window for field in fields for window in _windows(field, terms, marked, passage, limit)),
+        key=lambda each: each.score,
+        default=None,
+    )
     window = best or _beginning(fields, passage)
     if window is None:
         return Snippet(field=-1, text="", highlights=[])
@@ -66,11 +74,15 @@ def snippet(
     return Snippet(field=window.field.ordinal, text=text, highlights=_joined(text, marked.marks(text)))
 
 
-def _windows(field: Field, terms: Sequence[Term], marker: Marker, passage: tuple[int, int, int] | None, limit: int) -> Iterator[_Window]:
+def _windows(
+    field: Field, terms: Sequence[Term], marker: Marker, passage: tuple[int, int, int] | None, limit: int
+) -> Iterator[_Window]:
     """For each match, the window that begins with it."""
     inside = passage[1:] if passage and passage[0] == field.ordinal else (0, 0)
     for low, high in _regions(field.text, terms):
-        marks = [Mark(mark.start + low, mark.end + low, mark.what) for mark in marker.marks(field.text[low:high])]
+        marks = [
+            Mark(mark.start + low, mark.end + low, mark.what) for mark in marker.marks(field.text[low:high])
+        ]
         counts = Counter(mark.what for mark in marks)
         last = 0
         for first, mark in enumerate(marks):
@@ -91,7 +103,9 @@ def _regions(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
     lower = text.lower()
     for term in terms:
         # An ending that the stemmer would take off is not looked for: `redirects` is found in `redirected`.
-        needle = term.text.lower() if term.kind == "phrase" else term.text.lower()[: max(4, len(term.text) - 3)]
+        needle = (
+            term.text.lower() if term.kind == "phrase" else term.text.lower()[: max(4, len(term.text) - 3)]
+        )
         at = -1
         for _ in range(_PLACES_PER_TERM):
             at = lower.find(needle, at + 1)
@@ -105,7 +119,9 @@ def _beginning(fields: Sequence[Field], passage: tuple[int, int, int] | None) ->
     for field in fields:
         if passage and field.ordinal == passage[0] and field.text[passage[1] : passage[2]].strip():
             return _Window(field=field, start=passage[1], end=passage[1], score=0.0)
-    return next((_Window(field=field, start=0, end=0, score=0.0) for field in fields if field.text.strip()), None)
+    return next(
+        (_Window(field=field, start=0, end=0, score=0.0) for field in fields if field.text.strip()), None
+    )
 
 
 def _shown(window: _Window, limit: int) -> str:
@@ -139,12 +155,18 @@ def _end(text: str, start: int, limit: int, *, beyond: int) -> int:
         return end
     least = max(beyond, start + limit * 2 // 3) - start
     shown = text[start:end]
-    ends = [match.start() + (match[0][0] != "\n") for match in _SENTENCE_START.finditer(text[start : end + 2])]
+    ends = [
+        match.start() + (match[0][0] != "\n") for match in _SENTENCE_START.finditer(text[start : end + 2])
+    ]
     good = [each for each in ends if least <= each <= limit]
     if good:
         return start + good[-1]
     border = _LAST_BORDER.search(shown) if not text[end].isspace() else None
-    return start + border.start() if border and border.start() >= min(least, limit - 40) else _off_marks(text, end)
+    return (
+        start + border.start()
+        if border and border.start() >= min(least, limit - 40)
+        else _off_marks(text, end)
+    )
 
 
 def _off_marks(text: str, at: int) -> int:

@@ -1,9 +1,9 @@
 """The HTTP service: `create_app(resources)` gives the ASGI app that uvicorn serves.
 
-    api/gate/edge.py     what every path answers alike: CORS, HEAD, OPTIONS, `//`, request ids, one line a request
-    api/gate/routes.py   a route's key, limits, parameters and body, checked before its handler runs
-    api/gate/errors.py   whatever is raised, as `{"error": ...}`
-    api/*/paths.py       the routes
+api/gate/edge.py     what every path answers alike: CORS, HEAD, OPTIONS, `//`, request ids, one line a request
+api/gate/routes.py   a route's key, limits, parameters and body, checked before its handler runs
+api/gate/errors.py   whatever is raised, as `{"error": ...}`
+api/*/paths.py       the routes
 """
 
 from __future__ import annotations

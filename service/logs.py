@@ -30,7 +30,9 @@ def configure(level: str = "info") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         without_trace,
     ]
-    render: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    render: Any = (
+        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    )
     structlog.configure(
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(least),
@@ -38,7 +40,11 @@ def configure(level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=[first_line, *shared], processors=[without_internals, render]))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[first_line, *shared], processors=[without_internals, render]
+        )
+    )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(least if least <= logging.DEBUG else max(least, logging.WARNING))
@@ -47,7 +53,15 @@ def configure(level: str = "info") -> None:
 def without_trace(logger: Any, method: str, event: EventDict) -> EventDict:
     """An exception by its type alone: its text may hold what a statement was given."""
     found = event.pop("exc_info", None)
-    error = found[1] if isinstance(found, tuple) else found if isinstance(found, BaseException) else sys.exc_info()[1] if found else None
+    error = (
+        found[1]
+        if isinstance(found, tuple)
+        else found
+        if isinstance(found, BaseException)
+        else sys.exc_info()[1]
+        if found
+        else None
+    )
     if error is not None:
         event["exception"] = type(error).__name__
     return event

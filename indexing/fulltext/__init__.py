@@ -25,4 +25,12 @@ if TYPE_CHECKING:
     reads: type[TextReader] = TantivyReader
     writes: type[TextWriter] = TantivyWriter
 
-__all__ = ["IndexDamaged", "TantivyReader", "TantivyWriter", "new_generation", "open_reader", "open_writer", "swap"]
+__all__ = [
+    "IndexDamaged",
+    "TantivyReader",
+    "TantivyWriter",
+    "new_generation",
+    "open_reader",
+    "open_writer",
+    "swap",
+]

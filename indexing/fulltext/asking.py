@@ -34,7 +34,12 @@ _NAMES_A_DATE = re.compile(
 
 
 def matching(
-    workspace_id: int, asked: Asked, *, also: Collection[int] = (), unit: Unit | None = None, only: Collection[int] | None = None
+    workspace_id: int,
+    asked: Asked,
+    *,
+    also: Collection[int] = (),
+    unit: Unit | None = None,
+    only: Collection[int] | None = None,
 ) -> Query | None:
     """All that matches; None when nothing can (no positive term and no `also`).
 
@@ -61,7 +66,10 @@ def ranked(workspace_id: int, asked: Asked) -> Query | None:
     found = matching(workspace_id, asked)
     if found is None or not _NAMES_A_DATE.search(asked.text):
         return found
-    dates = [(Occur.Should, Query.term_query(SCHEMA, "written", each, "freq")) for each in dict.fromkeys(stems(asked.text))]
+    dates = [
+        (Occur.Should, Query.term_query(SCHEMA, "written", each, "freq"))
+        for each in dict.fromkeys(stems(asked.text))
+    ]
     return Query.boolean_query([(Occur.Must, found), *dates])
 
 
@@ -88,7 +96,10 @@ def _scored(term: Term) -> list[Query]:
     pieces, words = stems(term.text), forms(term.text)
     if term.kind != "word" or (len(pieces) == 1 and len(words) == 1):
         return _exactly(term)
-    by_piece = [_best((said, piece, weight) for said, _, weight in _FIELDS) for piece in list(dict.fromkeys(pieces))[:PARTS]]
+    by_piece = [
+        _best((said, piece, weight) for said, _, weight in _FIELDS)
+        for piece in list(dict.fromkeys(pieces))[:PARTS]
+    ]
     return by_piece + _phrase(words)
 
 
@@ -99,13 +110,25 @@ def _exactly(term: Term) -> list[Query]:
         return _prefix(words)
     if term.kind == "phrase" or len(words) != 1 or len(pieces) != 1:
         return _phrase(words)
-    return [_best((field, word, weight) for stem, form, weight in _FIELDS for field, word in ((stem, pieces[0]), (form, words[0])))]
+    return [
+        _best(
+            (field, word, weight)
+            for stem, form, weight in _FIELDS
+            for field, word in ((stem, pieces[0]), (form, words[0]))
+        )
+    ]
 
 
 def _best(alternatives: Iterator[tuple[str, str, float]]) -> Query:
     """The best score among (field, token, weight)."""
     return Query.disjunction_max_query(
-        [_weighed(Query.term_query(SCHEMA, field, token, "freq" if field in ("said", "done") else "position"), weight) for field, token, weight in alternatives]
+        [
+            _weighed(
+                Query.term_query(SCHEMA, field, token, "freq" if field in ("said", "done") else "position"),
+                weight,
+            )
+            for field, token, weight in alternatives
+        ]
     )
 
 
@@ -115,7 +138,11 @@ def _phrase(words: Sequence[str]) -> list[Query]:
     words = words[:PARTS]
     if len(words) == 1:
         return [_best((form, words[0], weight) for _, form, weight in _FIELDS)]
-    return [Query.disjunction_max_query([_weighed(Query.phrase_query(SCHEMA, form, list(words)), weight) for _, form, weight in _FIELDS])]
+    return [
+        Query.disjunction_max_query(
+            [_weighed(Query.phrase_query(SCHEMA, form, list(words)), weight) for _, form, weight in _FIELDS]
+        )
+    ]
 
 
 def _prefix(words: Sequence[str]) -> list[Query]:
@@ -123,10 +150,17 @@ def _prefix(words: Sequence[str]) -> list[Query]:
     if len(words[-1]) < _SHORTEST_PREFIX or is_unspaced(words[-1]):
         return _phrase(words)
     if len(words) > 1:
-        found = [_weighed(Query.phrase_prefix_query(SCHEMA, form, list(words)), weight) for _, form, weight in _FIELDS]
+        found = [
+            _weighed(Query.phrase_prefix_query(SCHEMA, form, list(words)), weight)
+            for _, form, weight in _FIELDS
+        ]
     else:
         pattern = f"{re.escape(words[0])}.*"
-        found = [_weighed(Query.regex_query(SCHEMA, field, pattern), weight) for stem, form, weight in _FIELDS for field in (stem, form)]
+        found = [
+            _weighed(Query.regex_query(SCHEMA, field, pattern), weight)
+            for stem, form, weight in _FIELDS
+            for field in (stem, form)
+        ]
     return [Query.disjunction_max_query(found)]
 
 
@@ -137,7 +171,9 @@ def _weighed(query: Query, weight: float) -> Query:
 def _limits(workspace_id: int, filter: Filter, unit: Unit | None) -> list[Query]:
     """What must hold besides the words; none of it scores."""
     found = [Query.term_query(SCHEMA, "workspace", workspace_id)]
-    of_messages = any(each and (each.models or each.roles or each.tools) for each in (filter, filter.excluded))
+    of_messages = any(
+        each and (each.models or each.roles or each.tools) for each in (filter, filter.excluded)
+    )
     if unit == "message" or of_messages or filter.has_error is not None:
         found.append(Query.term_query(SCHEMA, "unit", "message"))
     found += _of_values(filter)
@@ -147,7 +183,11 @@ def _limits(workspace_id: int, filter: Filter, unit: Unit | None) -> list[Query]
         found.append(Query.term_query(SCHEMA, "has_error", filter.has_error))
     if filter.after_ms is not None or filter.before_ms is not None:
         open_ended = filter.before_ms is None  # tantivy wants an end that is not there to be inclusive
-        found.append(Query.range_query(SCHEMA, "created_at", FieldType.Integer, filter.after_ms, filter.before_ms, True, open_ended))
+        found.append(
+            Query.range_query(
+                SCHEMA, "created_at", FieldType.Integer, filter.after_ms, filter.before_ms, True, open_ended
+            )
+        )
     return [_unscored(each) for each in found]
 
 
@@ -159,7 +199,11 @@ def _of_values(filter: Filter) -> list[Query]:
     }  # fmt: skip
     found = [_one_of(field, values) for field, values in by_field.items() if values]
     if filter.projects:
-        found.append(Query.boolean_query([(Occur.Should, _one_of(field, filter.projects)) for field in ("project", "path")]))
+        found.append(
+            Query.boolean_query(
+                [(Occur.Should, _one_of(field, filter.projects)) for field in ("project", "path")]
+            )
+        )
     return found
 
 

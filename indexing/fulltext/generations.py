@@ -21,7 +21,9 @@ from tantivy import Index
 from indexing.fulltext.schema import FORMAT, with_analyzers
 
 _MAGIC = 1337
-_TAIL = struct.Struct("<II")  # tantivy ends every file with {"crc": …}, the length of that, and its magic number
+_TAIL = struct.Struct(
+    "<II"
+)  # tantivy ends every file with {"crc": …}, the length of that, and its magic number
 
 
 class IndexDamaged(Exception):
@@ -111,7 +113,11 @@ def _files(segment: dict[str, Any]) -> list[str]:
 
 def _is_whole(file: Path) -> bool:
     # Mapped, not read: the largest files are as large as all texts together.
-    with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as mapped, memoryview(mapped) as content:
+    with (
+        file.open("rb") as opened,
+        mmap(opened.fileno(), 0, access=ACCESS_READ) as mapped,
+        memoryview(mapped) as content,
+    ):
         if len(content) < _TAIL.size:
             return False
         length, magic = _TAIL.unpack(content[-_TAIL.size :])

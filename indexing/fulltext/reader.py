@@ -52,7 +52,13 @@ class TantivyReader:
         return _hits(searcher, searcher.search(newest, limit, count=False, order_by_field="created_at").hits)
 
     def count(
-        self, workspace_id: int, query: Asked, *, also: Collection[int] = (), unit: Unit = "message", facets: Sequence[Facet] = ()
+        self,
+        workspace_id: int,
+        query: Asked,
+        *,
+        also: Collection[int] = (),
+        unit: Unit = "message",
+        facets: Sequence[Facet] = (),
     ) -> Counts:
         """All that matches, joined with the message ids `also` (that pass the filter), counted exactly in `unit`s."""
         asked = asking.matching(workspace_id, query, also=also, unit="message" if unit == "message" else None)
@@ -61,7 +67,10 @@ class TantivyReader:
             return Counts(total=0, facets={facet: {} for facet in facets})
         searcher = self._index.searcher()
         if unit == "session":
-            return Counts(total=_sessions(searcher, asked), facets={facet: dict(_sessions_by(searcher, asked, facet)) for facet in facets})
+            return Counts(
+                total=_sessions(searcher, asked),
+                facets={facet: dict(_sessions_by(searcher, asked, facet)) for facet in facets},
+            )
         total = int(searcher.aggregate(asked, {"n": {"value_count": {"field": "message"}}})["n"]["value"])
         return Counts(total=total, facets={facet: _messages_by(searcher, asked, facet) for facet in facets})
 
@@ -125,19 +134,26 @@ def _messages_by(searcher: Searcher, asked: Query, facet: Facet) -> dict[str, in
 
 
 def _sessions(searcher: Searcher, asked: Query) -> int:
-    return sum(len(found["session"]["buckets"]) for found in _in_ranges(searcher, asked, {"session": _terms("session")}))
+    return sum(
+        len(found["session"]["buckets"])
+        for found in _in_ranges(searcher, asked, {"session": _terms("session")})
+    )
 
 
 def _sessions_by(searcher: Searcher, asked: Query, facet: Facet) -> Counter[str]:
     """How many distinct sessions have a match with each value."""
     counted: Counter[str] = Counter()
-    for found in _in_ranges(searcher, asked, {facet: {**_terms(facet), "aggs": {"session": _terms("session")}}}):
+    for found in _in_ranges(
+        searcher, asked, {facet: {**_terms(facet), "aggs": {"session": _terms("session")}}}
+    ):
         for bucket in found[facet]["buckets"]:
             counted[bucket["key"]] += len(bucket["session"]["buckets"])
     return counted
 
 
-def _in_ranges(searcher: Searcher, asked: Query, wanted: dict[str, Any], low: int = 0, high: int = _BEYOND_LAST_SESSION) -> list[dict[str, Any]]:
+def _in_ranges(
+    searcher: Searcher, asked: Query, wanted: dict[str, Any], low: int = 0, high: int = _BEYOND_LAST_SESSION
+) -> list[dict[str, Any]]:
     """The aggregation over all sessions, or over ranges of sessions when tantivy's limit of 65,000 buckets is met.
 
     Ranges of session ids share no session, so what is counted in each can be added up.
@@ -147,7 +163,9 @@ def _in_ranges(searcher: Searcher, asked: Query, wanted: dict[str, Any], low: in
     except ValueError as error:
         if "bucket limit" not in str(error):
             raise
-    bounds = searcher.aggregate(_between(asked, low, high), {edge: {edge: {"field": "session"}} for edge in ("min", "max")})
+    bounds = searcher.aggregate(
+        _between(asked, low, high), {edge: {edge: {"field": "session"}} for edge in ("min", "max")}
+    )
     low, high = int(bounds["min"]["value"]), int(bounds["max"]["value"]) + 1
     middle = (low + high) // 2
     halves = ((low, middle), (middle, high))

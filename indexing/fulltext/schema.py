@@ -1,11 +1,11 @@
 """The fields of the text index, and a document's values in them.
 
-    said, said_forms    what people and agents said: its stems, and its words as they stand with their positions
-    done, done_forms    the same of tool calls and results
-    written             the date in words (8 may 2023 monday): lifts messages of a day that the query names
-    message, titled     one of them: the message's id, or the id of the session whose titles these are
-    workspace … day     what filters compare and facets count, exactly
-    cursor              in one document of its own, so that index and cursor cannot part
+said, said_forms    what people and agents said: its stems, and its words as they stand with their positions
+done, done_forms    the same of tool calls and results
+written             the date in words (8 may 2023 monday): lifts messages of a day that the query names
+message, titled     one of them: the message's id, or the id of the session whose titles these are
+workspace … day     what filters compare and facets count, exactly
+cursor              in one document of its own, so that index and cursor cannot part
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def document(of: TextDocument) -> Document:
         "written": f"{when.day} {when:%B %Y %A}",
     }
     # An empty value would be counted as a value by facets.
-    return Document.from_dict({name: value for name, value in values.items() if value not in ("", [])}, SCHEMA)
+    return Document.from_dict(
+        {name: value for name, value in values.items() if value not in ("", [])}, SCHEMA
+    )
 
 
 def cursor_document(cursor: str) -> Document:

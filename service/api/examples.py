@@ -49,7 +49,11 @@ MESSAGE: dict[str, Any] = {
     "parts": [
         {
             "type": "tool-call",
-            "content": {"toolCallId": "toolu_01", "toolName": "Write", "args": {"file_path": "src/middleware/rateLimit.ts"}},
+            "content": {
+                "toolCallId": "toolu_01",
+                "toolName": "Write",
+                "args": {"file_path": "src/middleware/rateLimit.ts"},
+            },
         }
     ],
 }
@@ -73,7 +77,12 @@ MESSAGE_BODY: dict[str, Any] = {
     "role": "user",
     "textContent": "Add a token-bucket rate limiter to the API gateway, 100 req/min per API key.",
     "createdAt": 1769846400000,
-    "parts": [{"type": "text", "content": "Add a token-bucket rate limiter to the API gateway, 100 req/min per API key."}],
+    "parts": [
+        {
+            "type": "text",
+            "content": "Add a token-bucket rate limiter to the API gateway, 100 req/min per API key.",
+        }
+    ],
 }
 
 SEARCH_BODY: dict[str, Any] = {

@@ -70,7 +70,9 @@ class HttpService:
             self.address = listener.getsockname()
             self.url = f"http://127.0.0.1:{self.address[1]}"
             app = create_app(self.resources)
-            server = Server(uvicorn.Config(app, http="httptools", lifespan="on", log_config=None, access_log=False))
+            server = Server(
+                uvicorn.Config(app, http="httptools", lifespan="on", log_config=None, access_log=False)
+            )
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             await server.ready.wait()
             async with Feed(self.resources.url, bell=self.resources.bell) as feed:
@@ -97,14 +99,20 @@ class HttpService:
         return self.do(people.create_workspace(self.resources.db, name=name, user=name))
 
     def key(
-        self, workspace: tuple[int, int], *, scopes: Sequence[str] = people.ALL_SCOPES, expires_at: datetime | None = None
+        self,
+        workspace: tuple[int, int],
+        *,
+        scopes: Sequence[str] = people.ALL_SCOPES,
+        expires_at: datetime | None = None,
     ) -> str:
         """A new key of a workspace."""
         key, (workspace_id, user_id) = people.new_key(), workspace
 
         async def create() -> None:
             async with self.resources.db.workspace(workspace_id) as conn:
-                await people.create_key(conn, workspace_id, user_id, key=key, scopes=scopes, expires_at=expires_at)
+                await people.create_key(
+                    conn, workspace_id, user_id, key=key, scopes=scopes, expires_at=expires_at
+                )
 
         self.do(create())
         return key
@@ -113,7 +121,10 @@ class HttpService:
         """A client with this key, or with one of a new workspace."""
         key = self.key(self.workspace()) if key is None else key
         return httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {key}", **headers}, timeout=30, trust_env=False
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {key}", **headers},
+            timeout=30,
+            trust_env=False,
         )
 
     def caller(self, client: httpx.Client) -> Caller:

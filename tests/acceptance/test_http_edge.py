@@ -18,7 +18,9 @@ from service.postgres import EmbeddedPostgres
 SESSION = {"externalId": "e1", "title": "One", "source": "pi"}
 
 
-@pytest.mark.parametrize("path", ["/health", "/api/sessions", "/sync/batch", "/nowhere", "/api/sessions/a%2Fb"])
+@pytest.mark.parametrize(
+    "path", ["/health", "/api/sessions", "/sync/batch", "/nowhere", "/api/sessions/a%2Fb"]
+)
 def test_it_answers_options_on_every_path(api: httpx.Client, path: str) -> None:
     """OPTIONS is 204 with CORS headers, without a key, also where there is nothing."""
     answer = api.options(path, headers={"Authorization": ""})
@@ -30,9 +32,16 @@ def test_it_answers_options_on_every_path(api: httpx.Client, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/health", 200), ("GET", "/nowhere", 404), ("POST", "/health", 405), ("GET", "/api/sessions?limit=x", 400)],
+    [
+        ("GET", "/health", 200),
+        ("GET", "/nowhere", 404),
+        ("POST", "/health", 405),
+        ("GET", "/api/sessions?limit=x", 400),
+    ],
 )
-def test_it_sends_cors_headers_with_every_answer(api: httpx.Client, method: str, path: str, status: int) -> None:
+def test_it_sends_cors_headers_with_every_answer(
+    api: httpx.Client, method: str, path: str, status: int
+) -> None:
     """Errors too, and X-Commit and ETag can be read by a page."""
     answer = api.request(method, path)
     assert answer.status_code == status
@@ -59,14 +68,24 @@ def test_it_collapses_slashes(service: HttpService, api: httpx.Client) -> None:
 def test_it_takes_an_encoded_slash_as_part_of_an_id(api: httpx.Client) -> None:
     """`%2F` in a path does not divide it."""
     api.post("/sync/session", json={"externalId": "team/run//7"})
-    for path in ("/api/sessions/team%2Frun%2F%2f7", "/api/sessions/team%2Frun%2F%2f7/messages", "/api/sessions/get?id=team/run//7"):
+    for path in (
+        "/api/sessions/team%2Frun%2F%2f7",
+        "/api/sessions/team%2Frun%2F%2f7/messages",
+        "/api/sessions/get?id=team/run//7",
+    ):
         assert api.get(path).status_code == 200, path
     assert api.get("/api/sessions/team/run//7").status_code == 404
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nowhere", 404), ("GET", "/", 404), ("DELETE", "/health", 405), ("PUT", "/sync/session", 405), ("GET", "/%ff%fe", 404)],
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/", 404),
+        ("DELETE", "/health", 405),
+        ("PUT", "/sync/session", 405),
+        ("GET", "/%ff%fe", 404),
+    ],
 )
 def test_it_says_errors_in_one_form(api: httpx.Client, method: str, path: str, status: int) -> None:
     """`{"error": "<sentence>"}`, also where there is no route or not this method."""
@@ -76,7 +95,9 @@ def test_it_says_errors_in_one_form(api: httpx.Client, method: str, path: str, s
     assert isinstance(answer.json()["error"], str)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"{}", b'{"externalId": 5}', b"[" * 5000])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"{}", b'{"externalId": 5}', b"[" * 5000]
+)
 @pytest.mark.parametrize("path", ["/sync/session", "/sync/message", "/search"])
 def test_it_answers_malformed_json_with_400(api: httpx.Client, path: str, body: bytes) -> None:
     """What is no JSON, or no object, or lacks its id, is the client's fault, and told in a sentence."""
@@ -97,11 +118,15 @@ def test_it_takes_packed_bodies(api: httpx.Client, encoding: str) -> None:
     """A gzip or deflate body is what it unpacks to."""
     plain = json.dumps(SESSION).encode()
     packed = gzip.compress(plain) if encoding == "gzip" else zlib.compress(plain)
-    assert api.post("/sync/session", content=packed, headers={"Content-Encoding": encoding}).status_code == 200
+    assert (
+        api.post("/sync/session", content=packed, headers={"Content-Encoding": encoding}).status_code == 200
+    )
     assert api.get("/api/sessions/e1").json()["session"]["title"] == "One"
 
 
-@pytest.mark.parametrize(("encoding", "body"), [("br", b"x"), ("gzip", b"no gzip"), ("gzip", gzip.compress(b"{}")[:-4])])
+@pytest.mark.parametrize(
+    ("encoding", "body"), [("br", b"x"), ("gzip", b"no gzip"), ("gzip", gzip.compress(b"{}")[:-4])]
+)
 def test_it_refuses_what_it_cannot_unpack(api: httpx.Client, encoding: str, body: bytes) -> None:
     """An unknown encoding, or a body that is not what it says, is 400."""
     assert api.post("/sync/session", content=body, headers={"Content-Encoding": encoding}).status_code == 400
@@ -121,8 +146,12 @@ def test_it_refuses_large_bodies(small: HttpService) -> None:
     large = json.dumps({"externalId": "e", "title": "x" * 20_000}).encode()
     with small.client() as api:
         by_length = api.post("/sync/session", content=large)
-        in_chunks = api.post("/sync/session", content=(large[at : at + 1000] for at in range(0, len(large), 1000)))
-        unpacked = api.post("/sync/session", content=gzip.compress(large), headers={"Content-Encoding": "gzip"})
+        in_chunks = api.post(
+            "/sync/session", content=(large[at : at + 1000] for at in range(0, len(large), 1000))
+        )
+        unpacked = api.post(
+            "/sync/session", content=gzip.compress(large), headers={"Content-Encoding": "gzip"}
+        )
         assert [answer.status_code for answer in (by_length, in_chunks, unpacked)] == [413, 413, 413]
         assert "10,000 bytes" in by_length.json()["error"]
         assert api.post("/sync/session", json=SESSION).status_code == 200

@@ -11,7 +11,14 @@ import psycopg
 import pytest
 from http_service import HttpService
 
-READS = ["/api/sessions", "/api/sessions/x", "/api/sessions/get?id=x", "/api/sessions/x/messages", "/api/search?q=x", "/api/stats"]
+READS = [
+    "/api/sessions",
+    "/api/sessions/x",
+    "/api/sessions/get?id=x",
+    "/api/sessions/x/messages",
+    "/api/search?q=x",
+    "/api/stats",
+]
 PATIENCE_S = 10.0
 
 
@@ -19,7 +26,8 @@ PATIENCE_S = 10.0
 def test_it_asks_for_a_key(api: httpx.Client, path: str) -> None:
     """Without a key, with an unknown one, with something else: 401 in OpenSync's words."""
     said = {
-        given: (answer := api.get(path, headers={"Authorization": given})).json()["error"] + f" {answer.status_code}"
+        given: (answer := api.get(path, headers={"Authorization": given})).json()["error"]
+        + f" {answer.status_code}"
         for given in ("", "osk_x", "Basic eDp5", "Bearer", "Bearer osk_unknown", "Bearer eyJhbGciOi")
     }
     assert said == {
@@ -42,10 +50,15 @@ def test_it_asks_for_no_key_where_none_is_needed(api: httpx.Client, path: str) -
     ("scope", "sync", "read", "label"),
     [("ingest", 200, 403, 403), ("read", 403, 200, 403), ("admin", 200, 200, 200)],
 )
-def test_it_opens_what_the_scope_says(service: HttpService, scope: str, sync: int, read: int, label: int) -> None:
+def test_it_opens_what_the_scope_says(
+    service: HttpService, scope: str, sync: int, read: int, label: int
+) -> None:
     """`ingest` sends, `read` reads and searches, `admin` does all; what is lacking is named."""
     workspace = service.workspace()
-    with service.client(service.key(workspace)) as owner, service.client(service.key(workspace, scopes=[scope])) as api:
+    with (
+        service.client(service.key(workspace)) as owner,
+        service.client(service.key(workspace, scopes=[scope])) as api,
+    ):
         owner.post("/sync/session", json={"externalId": "e1"})
         answers = {
             "ingest": (api.post("/sync/session", json={"externalId": "e1"}), sync),
@@ -88,8 +101,14 @@ def test_it_keeps_a_log_of_requests_without_what_was_asked(service: HttpService)
         api.get("/api/search", params={"q": "secret words"})
         api.get("/api/sessions/secret")
         api.get("/health")
-    lines = until(lambda: service.rows(workspace[0], "select method, route, status from request_log order by id"), lambda rows: len(rows) == 2)
-    assert [tuple(line.values()) for line in lines] == [("GET", "/api/search", 200), ("GET", "/api/sessions/{id}", 404)]
+    lines = until(
+        lambda: service.rows(workspace[0], "select method, route, status from request_log order by id"),
+        lambda rows: len(rows) == 2,
+    )
+    assert [tuple(line.values()) for line in lines] == [
+        ("GET", "/api/search", 200),
+        ("GET", "/api/sessions/{id}", 404),
+    ]
     (key,) = service.rows(workspace[0], "select last_used_at from api_keys")
     assert key["last_used_at"] is not None
 
@@ -106,7 +125,10 @@ def test_it_shows_metrics_elsewhere_only_to_admins(service: HttpService) -> None
     """Through a proxy /metrics needs a key with the scope `admin`."""
     workspace = service.workspace()
     proxied = {"X-Forwarded-For": "203.0.113.9"}
-    with service.client(service.key(workspace, scopes=["read"]), **proxied) as reader, service.client(service.key(workspace), **proxied) as admin:
+    with (
+        service.client(service.key(workspace, scopes=["read"]), **proxied) as reader,
+        service.client(service.key(workspace), **proxied) as admin,
+    ):
         assert reader.get("/metrics").status_code == 403
         assert reader.get("/metrics", headers={"Authorization": ""}).status_code == 401
         assert admin.get("/metrics").status_code == 200

@@ -14,7 +14,13 @@ COUNT = 25
 def talk(api: httpx.Client) -> list[dict[str, Any]]:
     """A session `talk` of 25 messages, as it reads back."""
     messages = [
-        {"sessionExternalId": "talk", "externalId": f"m{n}", "role": "user", "textContent": f"text {n}", "createdAt": 1_700_000_000_000 + n // 5}
+        {
+            "sessionExternalId": "talk",
+            "externalId": f"m{n}",
+            "role": "user",
+            "textContent": f"text {n}",
+            "createdAt": 1_700_000_000_000 + n // 5,
+        }
         for n in range(COUNT)
     ]
     assert api.post("/sync/batch", json={"messages": messages}).json()["messages"] == COUNT
@@ -37,7 +43,12 @@ def test_it_pages_in_order_while_messages_arrive(api: httpx.Client, talk: list[d
     while True:
         answer = page(api, **params)
         seen += [message["externalId"] for message in answer["messages"]]
-        early = {"sessionExternalId": "talk", "externalId": f"early{len(seen)}", "role": "user", "createdAt": 1_600_000_000_000}
+        early = {
+            "sessionExternalId": "talk",
+            "externalId": f"early{len(seen)}",
+            "role": "user",
+            "createdAt": 1_600_000_000_000,
+        }
         api.post("/sync/message", json=early)
         if "nextCursor" not in answer:
             break
@@ -47,7 +58,14 @@ def test_it_pages_in_order_while_messages_arrive(api: httpx.Client, talk: list[d
 
 @pytest.mark.parametrize(
     ("place", "limit", "first", "count", "more"),
-    [(12, 5, 10, 5, True), (0, 5, 0, 5, True), (24, 5, 22, 3, False), (12, 1, 12, 1, True), (12, 0, 12, 0, False), (12, 1000, 0, 25, False)],
+    [
+        (12, 5, 10, 5, True),
+        (0, 5, 0, 5, True),
+        (24, 5, 22, 3, False),
+        (12, 1, 12, 1, True),
+        (12, 0, 12, 0, False),
+        (12, 1000, 0, 25, False),
+    ],
 )
 def test_it_opens_around_a_hit(
     api: httpx.Client, talk: list[dict[str, Any]], place: int, limit: int, first: int, count: int, more: bool
@@ -64,13 +82,23 @@ def test_it_opens_around_a_hit(
 
 def test_it_says_what_is_not_there(api: httpx.Client, talk: list[dict[str, Any]]) -> None:
     """An unknown session, an unknown message, a message of another session: 404."""
-    other = api.post("/sync/message", json={"sessionExternalId": "other", "externalId": "o", "role": "user"}).json()["messageId"]
+    other = api.post(
+        "/sync/message", json={"sessionExternalId": "other", "externalId": "o", "role": "user"}
+    ).json()["messageId"]
     said = {
         path: (answer.status_code, answer.json()["error"])
-        for path in ("/api/sessions/nope/messages", "/api/sessions/talk/messages?around=nope", f"/api/sessions/talk/messages?around={other}")
+        for path in (
+            "/api/sessions/nope/messages",
+            "/api/sessions/talk/messages?around=nope",
+            f"/api/sessions/talk/messages?around={other}",
+        )
         for answer in [api.get(path)]
     }
-    assert list(said.values()) == [(404, "Session not found"), (404, "Message not found"), (404, "Message not found")]
+    assert list(said.values()) == [
+        (404, "Session not found"),
+        (404, "Message not found"),
+        (404, "Message not found"),
+    ]
     for id in ("m999999999", "talk", "m0", "m99999999999999999999"):
         assert api.patch(f"/api/messages/{id}", json={}).status_code == 404
         assert api.delete(f"/api/messages/{id}").status_code == 404
@@ -81,8 +109,14 @@ def test_it_labels_a_message(api: httpx.Client, talk: list[dict[str, Any]]) -> N
     path = f"/api/messages/{talk[3]['id']}"
     labelled = api.patch(path, json={"evalStatus": "incorrect", "notes": "n", "expectedOutput": "o"})
     assert labelled.headers["x-commit"]
-    assert labelled.json()["message"] == talk[3] | {"evalStatus": "incorrect", "notes": "n", "expectedOutput": "o"}
-    assert api.patch(path, json={"notes": None, "expectedOutput": ""}).json()["message"] == talk[3] | {"evalStatus": "incorrect"}
+    assert labelled.json()["message"] == talk[3] | {
+        "evalStatus": "incorrect",
+        "notes": "n",
+        "expectedOutput": "o",
+    }
+    assert api.patch(path, json={"notes": None, "expectedOutput": ""}).json()["message"] == talk[3] | {
+        "evalStatus": "incorrect"
+    }
     assert api.patch(path, json={"evalStatus": "nice"}).status_code == 400
 
 
@@ -100,11 +134,20 @@ def test_it_gives_parts_back_as_they_were(api: httpx.Client) -> None:
         '[{"type":"tool-call","content":{"toolName":"Edit","args":{"z":1.0,"a":1e2,"b":12345678901234567890}}},'
         '{"type":"tool-result","content":"12 passed"},{"type":"thinking","thinking":"hm"},{"type":"image","content":{"url":"x"}},{"type":"odd","x":1}]'
     )
-    api.post("/sync/message", content=f'{{"sessionExternalId":"p","externalId":"m","role":"assistant","parts":{parts}}}')
+    api.post(
+        "/sync/message",
+        content=f'{{"sessionExternalId":"p","externalId":"m","role":"assistant","parts":{parts}}}',
+    )
     raw = api.get("/api/sessions/p/messages").text
     assert '"args":{"z":1.0,"a":1e2,"b":12345678901234567890}' in raw
     (message,) = api.get("/api/sessions/p/messages").json()["messages"]
-    assert [part["type"] for part in message["parts"]] == ["tool-call", "tool-result", "reasoning", "image", "file"]
+    assert [part["type"] for part in message["parts"]] == [
+        "tool-call",
+        "tool-result",
+        "reasoning",
+        "image",
+        "file",
+    ]
     assert message["parts"][1]["content"] == {"result": "12 passed"}
     assert message["parts"][2]["content"] == {"text": "hm"}
 
@@ -141,7 +184,9 @@ def test_it_shares_a_session_with_anybody(api: httpx.Client, shared: str) -> Non
 
 def test_it_shows_browsers_a_page_in_which_nothing_runs(api: httpx.Client, shared: str) -> None:
     """The page is escaped, and its policy forbids everything but its own style."""
-    answer = api.get(shared, headers={"Authorization": "", "Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    answer = api.get(
+        shared, headers={"Authorization": "", "Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    )
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "&lt;script&gt;alert(1)" in answer.text

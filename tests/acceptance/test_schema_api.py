@@ -82,7 +82,13 @@ def test_it_takes_its_own_examples(api: httpx.Client) -> None:
 @pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.method == "GET"], ids=lambda spec: spec.path)
 def test_it_has_every_field_that_is_answered(api: httpx.Client, spec: Route) -> None:
     """What a route answers has no field that its schema lacks."""
-    api.post("/sync/batch", json={"sessions": [{"externalId": "x"}], "messages": [{"sessionExternalId": "x", "externalId": "m", "role": "user"}]})
+    api.post(
+        "/sync/batch",
+        json={
+            "sessions": [{"externalId": "x"}],
+            "messages": [{"sessionExternalId": "x", "externalId": "m", "role": "user"}],
+        },
+    )
     slug = api.patch("/api/sessions/x", json={"isPublic": True}).json()["session"]["slug"]
     path = spec.path.replace("{id}", "x").replace("{slug}", slug)
     answer = api.get(path, params={"q": "x", "id": "x"} if "{" not in spec.path else {})

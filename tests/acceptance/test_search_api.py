@@ -30,8 +30,19 @@ def externals(found: dict[str, Any]) -> list[str]:
 @pytest.fixture
 def library(api: httpx.Client) -> httpx.Client:
     """Two sessions with tool calls, errors and reasoning; what follows waits for the index by their token."""
-    call = {"type": "tool-call", "content": {"toolCallId": "t1", "toolName": "Bash", "args": {"command": "pytest -k parseInvoice"}}}
-    failed = {"type": "tool-result", "content": {"toolCallId": "t1", "toolName": "Bash", "result": "ZeroDivisionError in invoice.py, near marmalade", "isError": True}}
+    call = {
+        "type": "tool-call",
+        "content": {"toolCallId": "t1", "toolName": "Bash", "args": {"command": "pytest -k parseInvoice"}},
+    }
+    failed = {
+        "type": "tool-result",
+        "content": {
+            "toolCallId": "t1",
+            "toolName": "Bash",
+            "result": "ZeroDivisionError in invoice.py, near marmalade",
+            "isError": True,
+        },
+    }
     answer = api.post(
         "/sync/batch",
         json={
@@ -56,10 +67,17 @@ def test_it_finds_a_session_by_its_words(library: httpx.Client) -> None:
     """A session result is S with `_id`, score and its best matches; a match can be opened."""
     found = search(library, "invoice")
     (hit,) = found["results"]
-    assert (hit["id"], hit["_id"], hit["externalId"], hit["messageCount"]) == (hit["_id"], hit["id"], "inv", 2)
+    assert (hit["id"], hit["_id"], hit["externalId"], hit["messageCount"]) == (
+        hit["_id"],
+        hit["id"],
+        "inv",
+        2,
+    )
     assert {match["messageExternalId"] for match in hit["matches"]} == {"i1", "i2"}
     assert hit["score"] >= hit["matches"][0]["score"] >= hit["matches"][1]["score"]
-    opened = library.get(f"/api/sessions/{hit['id']}/messages", params={"around": hit["matches"][0]["messageId"], "limit": 1}).json()
+    opened = library.get(
+        f"/api/sessions/{hit['id']}/messages", params={"around": hit["matches"][0]["messageId"], "limit": 1}
+    ).json()
     assert opened["messages"][0]["id"] == hit["matches"][0]["messageId"]
     assert found["total"] == 1
     assert found["modeUsed"] == "fulltext"
@@ -75,7 +93,11 @@ def test_it_marks_what_matched(library: httpx.Client) -> None:
     assert [hit["snippet"][start:end] for start, end in hit["highlights"]] == ["redirects", "redirect"]
     assert (hit["role"], hit["seq"], hit["createdAt"], hit["ranks"]) == ("user", 0, NEW_YEAR_MS, {"text": 1})
     session = hit["session"]
-    assert (session["id"], session["_id"], session["externalId"]) == (hit["sessionId"], hit["sessionId"], "log")
+    assert (session["id"], session["_id"], session["externalId"]) == (
+        hit["sessionId"],
+        hit["sessionId"],
+        "log",
+    )
     assert (session["title"], session["source"], session["projectName"]) == ("Login loop", "pi", "shop")
 
 
@@ -88,7 +110,9 @@ def test_it_marks_what_matched(library: httpx.Client) -> None:
         ("SameSite", "l2", None),
     ],
 )
-def test_it_searches_every_part(library: httpx.Client, q: str, found: str, part: dict[str, Any] | None) -> None:
+def test_it_searches_every_part(
+    library: httpx.Client, q: str, found: str, part: dict[str, Any] | None
+) -> None:
     """Tool calls, their results and reasoning are found, and the match says which part it stood in."""
     hit = search(library, q, groupBy="message")["results"][0]
     assert hit["messageExternalId"] == found
@@ -102,8 +126,13 @@ def test_it_finds_a_session_by_its_title(library: httpx.Client) -> None:
 
 def test_it_opens_a_session_that_only_its_title_found(api: httpx.Client) -> None:
     """There is always a message to open: its first, whole, without highlights."""
-    said = [{"sessionExternalId": "z", "externalId": f"z{n}", "role": "user", "textContent": f"Said {n}. Short."} for n in range(3)]
-    answer = api.post("/sync/batch", json={"sessions": [{"externalId": "z", "title": "Zanzibar"}], "messages": said})
+    said = [
+        {"sessionExternalId": "z", "externalId": f"z{n}", "role": "user", "textContent": f"Said {n}. Short."}
+        for n in range(3)
+    ]
+    answer = api.post(
+        "/sync/batch", json={"sessions": [{"externalId": "z", "title": "Zanzibar"}], "messages": said}
+    )
     (hit,) = search(api, "zanzibar", commit=answer.headers["x-commit"])["results"]
     (match,) = hit["matches"]
     assert (match["messageExternalId"], match["snippet"], match["highlights"]) == ("z0", "Said 0. Short.", [])
@@ -137,7 +166,10 @@ def test_it_filters(library: httpx.Client, filter: dict[str, Any], found: list[s
     by_body = search(library, "total", groupBy="message", filter=filter)
     assert sorted(externals(by_body)) == found
     assert by_body["total"] == len(found)
-    query = {name: value for name, value in filter.items() if value is not None} | {"q": "total", "groupBy": "message"}
+    query = {name: value for name, value in filter.items() if value is not None} | {
+        "q": "total",
+        "groupBy": "message",
+    }
     assert externals(library.get("/api/search", params=query).json()) == externals(by_body)
 
 
@@ -162,13 +194,23 @@ def test_it_reads_the_query_language(library: httpx.Client, q: str, found: list[
 
 def test_it_counts_facets_over_all_that_matches(library: httpx.Client) -> None:
     """Facets and total count beyond the page, in the unit of groupBy; several facets may stand with commas."""
-    messages = search(library, "total redirect invoice", groupBy="message", limit=1, facets=["source", "role", "tool", "day"])
+    messages = search(
+        library,
+        "total redirect invoice",
+        groupBy="message",
+        limit=1,
+        facets=["source", "role", "tool", "day"],
+    )
     assert messages["total"] == 4
     assert messages["facets"] == {
         "source": [{"value": "claude-code", "count": 2}, {"value": "pi", "count": 2}],
         "role": [{"value": "assistant", "count": 2}, {"value": "user", "count": 2}],
         "tool": [{"value": "Bash", "count": 1}],
-        "day": [{"value": "2026-01-01", "count": 2}, {"value": "2026-01-02", "count": 1}, {"value": "2026-01-03", "count": 1}],
+        "day": [
+            {"value": "2026-01-01", "count": 2},
+            {"value": "2026-01-02", "count": 1},
+            {"value": "2026-01-03", "count": 1},
+        ],
     }
     sessions = library.get("/api/search?q=total+redirect+invoice&facets=source,project&limit=0").json()
     assert (sessions["total"], sessions["results"]) == (2, [])
@@ -180,7 +222,9 @@ def test_it_explains(library: httpx.Client) -> None:
     hit = library.get("/api/search?q=invoice+pytest&groupBy=message&explain=true").json()["results"][0]
     explained = hit["explain"]
     assert explained["text"]["rank"] == hit["ranks"]["text"]
-    assert hit["score"] == pytest.approx(explained["fused"] + explained["neighbours"] + explained["session"], abs=1e-5)
+    assert hit["score"] == pytest.approx(
+        explained["fused"] + explained["neighbours"] + explained["session"], abs=1e-5
+    )
     assert "explain" not in search(library, "invoice pytest", groupBy="message")["results"][0]
 
 
@@ -202,13 +246,38 @@ def test_it_refuses_bad_searches(api: httpx.Client, query: str, says: str) -> No
         assert api.post(path, json=body).json()["error"] == answer.json()["error"]
 
 
-@pytest.mark.parametrize("body", [{"q": 5}, {"q": None}, {"q": "x", "filter": []}, {"q": "x", "filter": {"source": {"a": 1}}}, {"q": "x", "limit": 1e300}, {"q": "x" * 100_001}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"q": 5},
+        {"q": None},
+        {"q": "x", "filter": []},
+        {"q": "x", "filter": {"source": {"a": 1}}},
+        {"q": "x", "limit": 1e300},
+        {"q": "x" * 100_001},
+    ],
+)
 def test_it_refuses_bad_bodies(api: httpx.Client, body: dict[str, Any]) -> None:
     """What is of the wrong type is 400, never 500."""
     assert api.post("/search", json=body).status_code == 400
 
 
-@pytest.mark.parametrize("q", ["\ud800", "\u0000", "日本語 検索", "'; drop table sessions; --", "a" * 9000, "%_\\", '"' * 50, "source:", "-", "😀", "is:error -x*"])
+@pytest.mark.parametrize(
+    "q",
+    [
+        "\ud800",
+        "\u0000",
+        "日本語 検索",
+        "'; drop table sessions; --",
+        "a" * 9000,
+        "%_\\",
+        '"' * 50,
+        "source:",
+        "-",
+        "😀",
+        "is:error -x*",
+    ],
+)
 def test_it_answers_any_text(library: httpx.Client, q: str) -> None:
     """Whatever is typed is searched, at worst without a hit."""
     answer = library.post("/search", content=json.dumps({"q": q}))
@@ -219,7 +288,15 @@ def test_it_answers_any_text(library: httpx.Client, q: str) -> None:
 @pytest.fixture
 def many(api: httpx.Client) -> httpx.Client:
     """Sixty messages in as many sessions, all with one word."""
-    messages = [{"sessionExternalId": f"s{n}", "externalId": f"m{n}", "role": "user", "textContent": f"kettle {'x ' * n}"} for n in range(TOTAL)]
+    messages = [
+        {
+            "sessionExternalId": f"s{n}",
+            "externalId": f"m{n}",
+            "role": "user",
+            "textContent": f"kettle {'x ' * n}",
+        }
+        for n in range(TOTAL)
+    ]
     api.headers["X-After"] = api.post("/sync/batch", json={"messages": messages}).headers["x-commit"]
     return api
 
@@ -235,7 +312,15 @@ def test_it_pages_through_one_ranking(many: httpx.Client, group_by: str) -> None
         page = search(many, **asked)
         assert page["total"] == TOTAL
         seen += externals(page)
-        many.post("/sync/message", json={"sessionExternalId": f"new{len(seen)}", "externalId": "m", "role": "user", "textContent": "kettle kettle"})
+        many.post(
+            "/sync/message",
+            json={
+                "sessionExternalId": f"new{len(seen)}",
+                "externalId": "m",
+                "role": "user",
+                "textContent": "kettle kettle",
+            },
+        )
         if "nextCursor" not in page:
             break
         asked["cursor"] = page["nextCursor"]
@@ -265,18 +350,28 @@ def test_it_reads_its_own_writes(api: httpx.Client, number: int) -> None:
     """A search that names a write's token finds it, by header, parameter or body; edits and deletions too."""
     message = {"sessionExternalId": "s", "externalId": "m", "role": "user", "textContent": f"first{number}"}
     token = api.post("/sync/message", json=message).headers["x-commit"]
-    assert api.get("/api/search", params={"q": f"first{number}", "groupBy": "message", "commit": token}).json()["total"] == 1
+    assert (
+        api.get("/api/search", params={"q": f"first{number}", "groupBy": "message", "commit": token}).json()[
+            "total"
+        ]
+        == 1
+    )
     token = api.post("/sync/message", json=message | {"textContent": f"second{number}"}).headers["x-commit"]
     assert search(api, f"second{number}", groupBy="message", commit=token)["total"] == 1
     assert search(api, f"first{number}", groupBy="message", commit=token)["total"] == 0
     token = api.delete("/api/sessions/s").headers["x-commit"]
-    assert api.get("/api/search", params={"q": f"second{number}"}, headers={"X-After": token}).json()["total"] == 0
+    assert (
+        api.get("/api/search", params={"q": f"second{number}"}, headers={"X-After": token}).json()["total"]
+        == 0
+    )
 
 
 def test_it_waits_for_no_more_than_was_written(api: httpx.Client) -> None:
     """The token of a write that changed nothing is reached as well."""
     for _ in range(2):
-        token = api.post("/sync/session", json={"externalId": "s", "title": "The same again"}).headers["x-commit"]
+        token = api.post("/sync/session", json={"externalId": "s", "title": "The same again"}).headers[
+            "x-commit"
+        ]
     assert externals(search(api, "again", commit=token)) == ["s"]
 
 
@@ -293,7 +388,10 @@ def test_it_says_when_the_index_is_behind(deaf: HttpService) -> None:
         ready = api.get("/health/ready")
         assert (ready.status_code, ready.json()["missing"]) == (503, ["the text index"])
         assert ready.headers["retry-after"] == "1"
-        messages = [{"sessionExternalId": "s", "externalId": f"m{n}", "role": "user", "textContent": "kettle"} for n in range(3)]
+        messages = [
+            {"sessionExternalId": "s", "externalId": f"m{n}", "role": "user", "textContent": "kettle"}
+            for n in range(3)
+        ]
         token = api.post("/sync/batch", json={"messages": messages}).headers["x-commit"]
         assert search(api, "kettle")["index"]["textLag"] == 3
         late = api.post("/search", json={"q": "kettle", "commit": token})

@@ -11,7 +11,12 @@ import pytest
 
 MESSAGES, SESSIONS = 5_000, 120
 NEW_YEAR_MS, HOUR_MS = 1_767_225_600_000, 3_600_000
-SOURCES, MODELS, ROLES, TOOLS = ("pi", "aider", "opencode"), ("m1", "m2"), ("user", "assistant"), ("Bash", "Read", "Edit")
+SOURCES, MODELS, ROLES, TOOLS = (
+    ("pi", "aider", "opencode"),
+    ("m1", "m2"),
+    ("user", "assistant"),
+    ("Bash", "Read", "Edit"),
+)
 
 
 def corpus() -> list[dict[str, Any]]:
@@ -39,7 +44,8 @@ def source_of(message: dict[str, Any]) -> str:
 def kettles(api: httpx.Client) -> tuple[httpx.Client, list[dict[str, Any]]]:
     messages = corpus()
     sessions = [
-        {"externalId": f"s{n}", "source": SOURCES[n % len(SOURCES)], "projectName": f"p{n % 5}"} for n in range(SESSIONS)
+        {"externalId": f"s{n}", "source": SOURCES[n % len(SOURCES)], "projectName": f"p{n % 5}"}
+        for n in range(SESSIONS)
     ]
     api.post("/sync/batch", json={"sessions": sessions})
     for first in range(0, MESSAGES, 1_000):
@@ -74,7 +80,11 @@ def values(message: dict[str, Any], facet: str) -> list[str]:
     ],
 )  # fmt: skip
 def test_it_counts_what_a_count_by_hand_counts(
-    kettles: tuple[httpx.Client, list[dict[str, Any]]], group_by: str, q: str, filter: dict[str, Any], keeps: Any
+    kettles: tuple[httpx.Client, list[dict[str, Any]]],
+    group_by: str,
+    q: str,
+    filter: dict[str, Any],
+    keeps: Any,
 ) -> None:
     """Total and every facet over up to 5,000 matches, in sessions and in messages, are exact; pages hold them all once."""
     api, messages = kettles
@@ -88,7 +98,9 @@ def test_it_counts_what_a_count_by_hand_counts(
     assert found["total"] == len({m[unit] for m in matching})
     for facet in facets:
         pairs = {(value, m[unit]) for m in matching for value in values(m, facet)}
-        assert {each["value"]: each["count"] for each in found["facets"][facet]} == Counter(value for value, _ in pairs)
+        assert {each["value"]: each["count"] for each in found["facets"][facet]} == Counter(
+            value for value, _ in pairs
+        )
 
     seen = [each.get("messageExternalId", each.get("externalId")) for each in found["results"]]
     while "nextCursor" in found:

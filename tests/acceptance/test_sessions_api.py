@@ -88,7 +88,14 @@ def test_it_pages_while_rows_arrive(api: httpx.Client, sort: str, order: str) ->
         if "nextCursor" not in page:
             break
         if number < 3:
-            sync(api, {"externalId": f"new{number}", "promptTokens": 1000 + number, "createdAt": NEW_YEAR_MS + 9 * DAY_MS})
+            sync(
+                api,
+                {
+                    "externalId": f"new{number}",
+                    "promptTokens": 1000 + number,
+                    "createdAt": NEW_YEAR_MS + 9 * DAY_MS,
+                },
+            )
         params["cursor"] = page["nextCursor"]
     assert [each for each in seen if not each.startswith("new")] == whole
 
@@ -117,7 +124,11 @@ def test_it_refuses_a_damaged_or_misplaced_cursor(api: httpx.Client) -> None:
     cursor = api.get("/api/sessions?limit=1").json()["nextCursor"]
     middle = len(cursor) // 2
     damaged = cursor[:middle] + ("A" if cursor[middle] != "A" else "B") + cursor[middle + 1 :]
-    for path in (f"/api/sessions?cursor={damaged}", f"/api/sessions?sort=cost&cursor={cursor}", f"/api/sessions/a/messages?cursor={cursor}"):
+    for path in (
+        f"/api/sessions?cursor={damaged}",
+        f"/api/sessions?sort=cost&cursor={cursor}",
+        f"/api/sessions/a/messages?cursor={cursor}",
+    ):
         assert api.get(path).status_code == 400, path
 
 
@@ -141,10 +152,24 @@ def test_it_opens_by_id_and_by_external_id(api: httpx.Client) -> None:
     """Both names, on both paths; 404 and 400 in OpenSync's words."""
     several(api)
     id = api.get("/api/sessions/a").json()["session"]["id"]
-    for path in (f"/api/sessions/{id}", f"/api/sessions/get?id={id}", "/api/sessions/get?id=a", "/api/sessions//a"):
+    for path in (
+        f"/api/sessions/{id}",
+        f"/api/sessions/get?id={id}",
+        "/api/sessions/get?id=a",
+        "/api/sessions//a",
+    ):
         answer = api.get(path)
-        assert (answer.status_code, answer.json()["session"]["externalId"], answer.json()["messages"]) == (200, "a", [])
-    for path in ("/api/sessions/nope", "/api/sessions/s999999", "/api/sessions/get?id=s99999999999999999999", "/api/sessions/" + "x" * 5000):
+        assert (answer.status_code, answer.json()["session"]["externalId"], answer.json()["messages"]) == (
+            200,
+            "a",
+            [],
+        )
+    for path in (
+        "/api/sessions/nope",
+        "/api/sessions/s999999",
+        "/api/sessions/get?id=s99999999999999999999",
+        "/api/sessions/" + "x" * 5000,
+    ):
         answer = api.get(path)
         assert (answer.status_code, answer.json()["error"]) == (404, "Session not found"), path
     assert api.get("/api/sessions/get").json()["error"] == "Missing session ID"
@@ -180,10 +205,19 @@ def test_it_labels(api: httpx.Client) -> None:
         "evalStatus": "golden", "expectedOutput": "42", "unknown": 1,
     }  # fmt: skip
     session = api.patch("/api/sessions/a", json=given).json()["session"]
-    assert {name: session[name] for name in given if name in session} == {name: given[name] for name in given if name != "unknown"} | {"tags": ["x", "y"]}
+    assert {name: session[name] for name in given if name in session} == {
+        name: given[name] for name in given if name != "unknown"
+    } | {"tags": ["x", "y"]}
     assert listed(api, tag="y", status="done", q="old NAME") == ["a"]
-    emptied = api.patch("/api/sessions/a", json=dict.fromkeys(("title", "tags", "notes", "status", "evalReady", "evalStatus", "expectedOutput"))).json()
-    assert (emptied["session"]["title"], emptied["session"]["evalReady"], emptied["session"]["tags"]) == ("New name", True, [])
+    emptied = api.patch(
+        "/api/sessions/a",
+        json=dict.fromkeys(("title", "tags", "notes", "status", "evalReady", "evalStatus", "expectedOutput")),
+    ).json()
+    assert (emptied["session"]["title"], emptied["session"]["evalReady"], emptied["session"]["tags"]) == (
+        "New name",
+        True,
+        [],
+    )
     assert {"notes", "status", "evalStatus", "expectedOutput"}.isdisjoint(emptied["session"])
     sync(api, {"externalId": "a", "title": "What a client says later"})
     assert api.get("/api/sessions/a").status_code == 200
@@ -191,7 +225,16 @@ def test_it_labels(api: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{"title": ""}, {"title": 5}, {"tags": "x"}, {"tags": ["x" * 201]}, {"evalStatus": "fine"}, {"isPublic": "maybe"}, {"notes": {"a": 1}}, {"status": "x" * 501}],
+    [
+        {"title": ""},
+        {"title": 5},
+        {"tags": "x"},
+        {"tags": ["x" * 201]},
+        {"evalStatus": "fine"},
+        {"isPublic": "maybe"},
+        {"notes": {"a": 1}},
+        {"status": "x" * 501},
+    ],
 )
 def test_it_refuses_bad_labels(api: httpx.Client, body: dict[str, Any]) -> None:
     """400 that names the field, and nothing is changed."""

@@ -22,7 +22,13 @@ CLAUDE = "7c1f5b1e-3a52-4d1e-9f44-0b8f6c2d9a10"
 
 
 def message(external_id: str, text: str, session: str = "s", **more: Any) -> dict[str, Any]:
-    return {"sessionExternalId": session, "externalId": external_id, "role": "user", "textContent": text, **more}
+    return {
+        "sessionExternalId": session,
+        "externalId": external_id,
+        "role": "user",
+        "textContent": text,
+        **more,
+    }
 
 
 def read(api: httpx.Client, session: str = "s") -> list[dict[str, Any]]:
@@ -56,8 +62,16 @@ def test_it_reads_back_a_claude_code_session(api: httpx.Client) -> None:
     answer = api.get(f"/api/sessions/{CLAUDE}").json()
     session, messages = answer["session"], answer["messages"]
     assert session["title"].startswith("The OAuth callback in src/auth/callback.ts")
-    assert (session["source"], session["projectName"], session["durationMs"]) == ("claude-code", "shopfront", 20000)
-    assert (session["promptTokens"], session["completionTokens"], session["totalTokens"]) == (10016, 356, 10372)
+    assert (session["source"], session["projectName"], session["durationMs"]) == (
+        "claude-code",
+        "shopfront",
+        20000,
+    )
+    assert (session["promptTokens"], session["completionTokens"], session["totalTokens"]) == (
+        10016,
+        356,
+        10372,
+    )
     assert (session["cost"], session["costKnown"], session["messageCount"]) == (0.03457, True, 5)
     assert [m["seq"] for m in messages] == [0, 1, 2, 3, 4]
     assert [m["role"] for m in messages] == ["user", *["assistant"] * 4]
@@ -73,13 +87,20 @@ def test_it_keeps_good_values_when_a_client_sends_weak_ones(api: httpx.Client) -
     api.post("/sync/session", json={"externalId": "ses_live1", "promptTokens": 10, "cost": 0.5})
     replay(api, recorded("opencode-live")[-1:])
     session = api.get("/api/sessions/ses_live1").json()["session"]
-    assert (session["title"], session["promptTokens"], session["cost"]) == ("Retry policy in queue.ts", 10, 0.5)
+    assert (session["title"], session["promptTokens"], session["cost"]) == (
+        "Retry policy in queue.ts",
+        10,
+        0.5,
+    )
 
 
 def test_it_makes_the_session_of_a_message_that_comes_first(api: httpx.Client) -> None:
     """A message for an unknown session makes it; its title is the first user text until a better one comes."""
     replay(api, recorded("opencode-live-realshape"))
-    assert api.get("/api/sessions/ses_live2").json()["session"]["title"] == "Explain the retry policy in queue.ts"
+    assert (
+        api.get("/api/sessions/ses_live2").json()["session"]["title"]
+        == "Explain the retry policy in queue.ts"
+    )
     api.post("/sync/session", json={"externalId": "ses_live2", "title": "Retries"})
     assert api.get("/api/sessions/ses_live2").json()["session"]["title"] == "Retries"
 
@@ -90,10 +111,15 @@ def test_it_answers_ids_and_a_commit_token(api: httpx.Client) -> None:
     assert session.json()["ok"] is True
     assert session.headers["x-commit"].startswith("c.")
     sent = api.post("/sync/message", json=message("m", "hello"))
-    assert api.get(f"/api/sessions/{session.json()['sessionId']}").json()["messages"][0]["id"] == sent.json()["messageId"]
+    assert (
+        api.get(f"/api/sessions/{session.json()['sessionId']}").json()["messages"][0]["id"]
+        == sent.json()["messageId"]
+    )
 
 
-@pytest.mark.parametrize("body", [{}, {"title": "x"}, {"externalId": None}, {"externalId": "", "sessionId": " "}])
+@pytest.mark.parametrize(
+    "body", [{}, {"title": "x"}, {"externalId": None}, {"externalId": "", "sessionId": " "}]
+)
 def test_it_says_when_a_session_has_no_id(api: httpx.Client, body: dict[str, Any]) -> None:
     """400 in OpenSync's words."""
     answer = api.post("/sync/session", json=body)
@@ -110,7 +136,10 @@ def test_it_fails_items_of_a_batch_alone(api: httpx.Client) -> None:
         None,
     ]
     good = [message(f"m{n}", f"text {n}") for n in range(3)]
-    answer = api.post("/sync/batch", json={"sessions": [{"externalId": "s"}, {"title": "no id"}], "messages": [good[0], *bad, *good[1:]]})
+    answer = api.post(
+        "/sync/batch",
+        json={"sessions": [{"externalId": "s"}, {"title": "no id"}], "messages": [good[0], *bad, *good[1:]]},
+    )
     assert answer.status_code == 200
     assert (answer.json()["sessions"], answer.json()["messages"]) == (1, 3)
     begins = [error.split(":")[0] for error in answer.json()["errors"]]
@@ -137,7 +166,10 @@ def test_it_stores_all_that_postgres_takes(api: httpx.Client) -> None:
 
 def test_it_counts_what_is_there_already(api: httpx.Client) -> None:
     """The same batch again is accepted and writes nothing."""
-    batch = {"sessions": [{"externalId": "s", "title": "T"}], "messages": [message("a", "x"), message("b", "y")]}
+    batch = {
+        "sessions": [{"externalId": "s", "title": "T"}],
+        "messages": [message("a", "x"), message("b", "y")],
+    }
     answers = [api.post("/sync/batch", json=batch).json() for _ in range(2)]
     assert answers == [{"ok": True, "sessions": 1, "messages": 2, "errors": []}] * 2
     etags = {api.get("/api/sessions/s").headers["etag"] for _ in range(2)}
@@ -198,12 +230,18 @@ def test_it_chooses_among_sources(api: httpx.Client) -> None:
 
 def test_it_does_not_bring_back_what_was_deleted(api: httpx.Client) -> None:
     """A write to something deleted answers ok, stores nothing, is told in a batch, and the list still names it."""
-    api.post("/sync/batch", json={"messages": [message("a", "x", session="gone"), message("a", "x"), message("b", "y")]})
+    api.post(
+        "/sync/batch",
+        json={"messages": [message("a", "x", session="gone"), message("a", "x"), message("b", "y")]},
+    )
     api.delete("/api/sessions/gone")
     api.delete(f"/api/messages/{read(api)[0]['id']}")
     assert api.post("/sync/session", json={"externalId": "gone"}).json()["ok"] is True
     assert api.post("/sync/message", json=message("a", "x")).json()["ok"] is True
-    answer = api.post("/sync/batch", json={"sessions": [{"externalId": "gone"}], "messages": [message("a", "x"), message("b", "y")]}).json()
+    answer = api.post(
+        "/sync/batch",
+        json={"sessions": [{"externalId": "gone"}], "messages": [message("a", "x"), message("b", "y")]},
+    ).json()
     assert (answer["ok"], answer["sessions"], answer["messages"]) == (True, 0, 1)
     assert [error.split(":")[0] for error in answer["errors"]] == ["gone", "a"]
     assert api.get("/api/sessions/gone").status_code == 404
@@ -214,7 +252,12 @@ def test_it_does_not_bring_back_what_was_deleted(api: httpx.Client) -> None:
 def test_it_stores_the_rest_where_postgres_refuses_an_item(service: HttpService, api: httpx.Client) -> None:
     """Of a batch in which Postgres refuses values, only those items are missing, and each is told."""
     caller = service.caller(api)
-    writes = [MessageWrite(session_external_id="s", external_id=f"m{n}", role="user", text="\0" if n in (3, 4, 9) else str(n)) for n in range(11)]
+    writes = [
+        MessageWrite(
+            session_external_id="s", external_id=f"m{n}", role="user", text="\0" if n in (3, 4, 9) else str(n)
+        )
+        for n in range(11)
+    ]
     call = Call(
         desk=Desk(service.resources, []), caller=caller, client=None, path={}, query=[], headers={}, body=b"", commit=None,
         now=datetime.now(UTC),
@@ -222,4 +265,6 @@ def test_it_stores_the_rest_where_postgres_refuses_an_item(service: HttpService,
     stored = service.do(store(call, sessions=[SessionWrite(external_id="s", title="T")], messages=writes))
     assert [id is None for id in stored.message_ids] == [n in (3, 4, 9) for n in range(11)]
     assert [error.split(":")[0] for error in stored.errors] == ["m3", "m4", "m9"]
-    assert [message["textContent"] for message in read(api)] == [str(n) for n in range(11) if n not in (3, 4, 9)]
+    assert [message["textContent"] for message in read(api)] == [
+        str(n) for n in range(11) if n not in (3, 4, 9)
+    ]

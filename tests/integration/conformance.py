@@ -21,7 +21,9 @@ COMMON = "redirect loop"
 class Find(Protocol):
     """The ids of the messages that a search finds, best first."""
 
-    def __call__(self, workspace_id: int, text: str, filter: Filter = ..., *, limit: int = ...) -> Awaitable[list[int]]: ...
+    def __call__(
+        self, workspace_id: int, text: str, filter: Filter = ..., *, limit: int = ...
+    ) -> Awaitable[list[int]]: ...
 
 
 def _document(id: int) -> TextDocument:
@@ -65,7 +67,10 @@ FILTERS = [
     Filter(before_ms=DOCUMENTS[9].created_at_ms),
     Filter(after_ms=DOCUMENTS[4].created_at_ms, before_ms=DOCUMENTS[20].created_at_ms),
     Filter(excluded=Filter(sources=("codex-cli",), roles=("user",), tags=("keep",))),
-    Filter(sources=("codex-cli",), excluded=Filter(projects=("shop",), models=("gpt-5",), tools=("Bash",), kinds=("run",))),
+    Filter(
+        sources=("codex-cli",),
+        excluded=Filter(projects=("shop",), models=("gpt-5",), tools=("Bash",), kinds=("run",)),
+    ),
     Filter(has_error=True),
     Filter(has_error=False),
     Filter(sources=("nobody",)),
@@ -115,7 +120,9 @@ async def keeps_workspaces_apart(find: Find) -> None:
     for filter in (Filter(), Filter(session_ids=(there.session_id,)), Filter(projects=(there.project_name,))):
         found = await find(HERE, there.said, filter, limit=100)
         assert all(id <= 40 for id in found), filter
-    assert set(await find(ELSEWHERE, COMMON, limit=100)) == {each.id for each in DOCUMENTS if each.workspace_id == ELSEWHERE}
+    assert set(await find(ELSEWHERE, COMMON, limit=100)) == {
+        each.id for each in DOCUMENTS if each.workspace_id == ELSEWHERE
+    }
     assert await find(3, COMMON, limit=100) == []
 
 

@@ -42,8 +42,12 @@ def reader(tmp_path: Path, writer: TantivyWriter) -> TantivyReader:
     return open_reader(tmp_path)
 
 
-def message(id: int, said: str, *, session: int = 1, done: str = "", workspace: int = HERE, **more: object) -> TextDocument:
-    return TextDocument(workspace_id=workspace, unit="message", id=id, session_id=session, said=said, done=done, **more)  # type: ignore[arg-type]
+def message(
+    id: int, said: str, *, session: int = 1, done: str = "", workspace: int = HERE, **more: object
+) -> TextDocument:
+    return TextDocument(
+        workspace_id=workspace, unit="message", id=id, session_id=session, said=said, done=done, **more
+    )  # type: ignore[arg-type]
 
 
 def titles(session: int, said: str, **more: object) -> TextDocument:
@@ -60,19 +64,27 @@ def found(reader: TantivyReader, q: str, filter: Filter = Filter()) -> list[int]
 
 
 @pytest.mark.parametrize("case", conformance.CASES, ids=lambda case: case.__name__)
-async def test_it_conforms(case: Callable[[conformance.Find], Awaitable[None]], writer: TantivyWriter, reader: TantivyReader) -> None:
+async def test_it_conforms(
+    case: Callable[[conformance.Find], Awaitable[None]], writer: TantivyWriter, reader: TantivyReader
+) -> None:
     """The suite that every index of messages answers."""
     writer.put(conformance.DOCUMENTS)
     writer.commit("c.1.1:1:")
     reader.refresh()
 
     async def find(workspace_id: int, text: str, filter: Filter = Filter(), *, limit: int = 10) -> list[int]:  # noqa: B008 - immutable
-        return [hit.id for hit in reader.search(workspace_id, asked(text, filter), limit=limit) if hit.unit == "message"]
+        return [
+            hit.id
+            for hit in reader.search(workspace_id, asked(text, filter), limit=limit)
+            if hit.unit == "message"
+        ]
 
     await case(find)
 
 
-def test_it_finds_nothing_for_unknown_words_and_empty_queries(writer: TantivyWriter, reader: TantivyReader) -> None:
+def test_it_finds_nothing_for_unknown_words_and_empty_queries(
+    writer: TantivyWriter, reader: TantivyReader
+) -> None:
     """Without a word that matches there is no hit and no count; stop words alone are looked for like any word."""
     writer.put([message(1, "The redirect loops"), message(2, "It works")])
     writer.commit("1")
@@ -85,20 +97,40 @@ def test_it_finds_nothing_for_unknown_words_and_empty_queries(writer: TantivyWri
 @pytest.mark.parametrize(
     ("said", "queries"),
     [
-        ("It fails in handleCallback() when", ["handleCallback", "handlecallback", "callback", "callbacks", "HANDLE", "handleC*", "callb*"]),
+        (
+            "It fails in handleCallback() when",
+            ["handleCallback", "handlecallback", "callback", "callbacks", "HANDLE", "handleC*", "callb*"],
+        ),
         ("rename user_name to get_user", ["user_name", "user", "name", '"user_name"', "userName"]),
-        ("see src/app/main.py:42 and foo.barBaz", ["src/app/main.py", "path:app/main.py", "main.py", "main", "foo.barBaz", "barbaz", "baz", "42"]),
-        ("error[E0308]: mismatched; connect ECONNREFUSED 127.0.0.1:5432", ["E0308", "e0308", "econnrefused", "127.0.0.1", "127.0.0.1:5432", "5432"]),
-        ("the new HTTPServer of GitHub, XMLHttpRequest2", ["http server", "HTTPServer", "github", "GitHub", "hub", "xmlhttprequest2", "request2"]),
-        ("redirects were redirecting", ["redirect", "redirected", "Redirects", "redir*", '"were redirecting"']),
-        ("a café in İstanbul, Straße 5, naïve ﬁle", ["cafe", "CAFÉ", "istanbul", "strasse", "naive", "file", "cafe\u0301"]),
+        (
+            "see src/app/main.py:42 and foo.barBaz",
+            ["src/app/main.py", "path:app/main.py", "main.py", "main", "foo.barBaz", "barbaz", "baz", "42"],
+        ),
+        (
+            "error[E0308]: mismatched; connect ECONNREFUSED 127.0.0.1:5432",
+            ["E0308", "e0308", "econnrefused", "127.0.0.1", "127.0.0.1:5432", "5432"],
+        ),
+        (
+            "the new HTTPServer of GitHub, XMLHttpRequest2",
+            ["http server", "HTTPServer", "github", "GitHub", "hub", "xmlhttprequest2", "request2"],
+        ),
+        (
+            "redirects were redirecting",
+            ["redirect", "redirected", "Redirects", "redir*", '"were redirecting"'],
+        ),
+        (
+            "a café in İstanbul, Straße 5, naïve ﬁle",
+            ["cafe", "CAFÉ", "istanbul", "strasse", "naive", "file", "cafe\u0301"],
+        ),
         ("東京都の天気はどうですか", ["東京", "東京都", "天気", "京", '"東京都の天気"']),
         ("한국어는 어렵다 ภาษาไทยง่าย", ["한국어", "ภาษาไทย"]),
         ("Привет, мир! Ελλάδα מִלָּה", ["привет", "МИР", "ελλάδα", "מלה"]),
         ("half \ud83d an emoji and \x00 zero", ["half emoji", "zero"]),
     ],
 )
-def test_it_finds_words_and_code(said: str, queries: list[str], writer: TantivyWriter, reader: TantivyReader) -> None:
+def test_it_finds_words_and_code(
+    said: str, queries: list[str], writer: TantivyWriter, reader: TantivyReader
+) -> None:
     """Whole identifiers and their pieces, stems, folded accents, scripts without spaces: the same analysis on both sides."""
     writer.put([message(1, said), message(2, "something else altogether")])
     writer.commit("1")
@@ -106,7 +138,9 @@ def test_it_finds_words_and_code(said: str, queries: list[str], writer: TantivyW
         assert found(reader, q) == [1], q
 
 
-@pytest.mark.parametrize("q", ['"loop redirect"', "-redirect loop", '-"redirect loop" redirect', "redirectx", "x*", '"東都"'])
+@pytest.mark.parametrize(
+    "q", ['"loop redirect"', "-redirect loop", '-"redirect loop" redirect', "redirectx", "x*", '"東都"']
+)
 def test_it_leaves_out_what_does_not_match(q: str, writer: TantivyWriter, reader: TantivyReader) -> None:
     """Phrases in their order, exclusions, whole words."""
     writer.put([message(1, "the redirect loop 東京都")])
@@ -114,7 +148,9 @@ def test_it_leaves_out_what_does_not_match(q: str, writer: TantivyWriter, reader
     assert found(reader, q) == []
 
 
-def test_it_weighs_what_was_said_above_what_tools_printed(writer: TantivyWriter, reader: TantivyReader) -> None:
+def test_it_weighs_what_was_said_above_what_tools_printed(
+    writer: TantivyWriter, reader: TantivyReader
+) -> None:
     """The same word in a message's text counts more than in a tool's output; both are found."""
     writer.put([message(1, "", done="the redirect loop"), message(2, "the redirect loop")])
     writer.commit("1")
@@ -123,7 +159,13 @@ def test_it_weighs_what_was_said_above_what_tools_printed(writer: TantivyWriter,
 
 def test_it_prefers_the_whole_identifier(writer: TantivyWriter, reader: TantivyReader) -> None:
     """Pieces find, and the identifier as it stands comes first."""
-    writer.put([message(1, "the callback should handle it all"), message(2, "call handleCallback with it here"), message(3, "src main app py")])
+    writer.put(
+        [
+            message(1, "the callback should handle it all"),
+            message(2, "call handleCallback with it here"),
+            message(3, "src main app py"),
+        ]
+    )
     writer.put([message(4, "in src/app/main.py")])
     writer.commit("1")
     assert found(reader, "handleCallback") == [2, 1]
@@ -133,7 +175,12 @@ def test_it_prefers_the_whole_identifier(writer: TantivyWriter, reader: TantivyR
 def test_it_lifts_messages_of_a_date_that_is_named(writer: TantivyWriter, reader: TantivyReader) -> None:
     """Of equal messages, the one written in the month that the query names comes first; a date alone finds nothing."""
     in_may, in_june = (int(datetime(2026, month, 8, tzinfo=UTC).timestamp() * 1000) for month in (5, 6))
-    writer.put([message(1, "We deployed it", created_at_ms=in_may), message(2, "We deployed it", created_at_ms=in_june)])
+    writer.put(
+        [
+            message(1, "We deployed it", created_at_ms=in_may),
+            message(2, "We deployed it", created_at_ms=in_june),
+        ]
+    )
     writer.commit("1")
     assert (found(reader, "deployed in May"), found(reader, "deployed in June")) == ([1, 2], [2, 1])
     assert found(reader, "June") == []
@@ -141,7 +188,9 @@ def test_it_lifts_messages_of_a_date_that_is_named(writer: TantivyWriter, reader
 
 def test_it_gives_the_newest_for_a_filter_alone(writer: TantivyWriter, reader: TantivyReader) -> None:
     """A query of filters alone lists what passes them, newest first, and counts it."""
-    writer.put([message(id, "text", role="user" if id % 2 else "tool", created_at_ms=id) for id in range(1, 8)])
+    writer.put(
+        [message(id, "text", role="user" if id % 2 else "tool", created_at_ms=id) for id in range(1, 8)]
+    )
     writer.commit("1")
     assert found(reader, "role:user") == [7, 5, 3, 1]
     assert reader.count(HERE, asked("role:user"), facets=("role",)).facets == {"role": {"user": 4}}
@@ -150,23 +199,52 @@ def test_it_gives_the_newest_for_a_filter_alone(writer: TantivyWriter, reader: T
 
 def test_it_finds_sessions_by_their_titles(writer: TantivyWriter, reader: TantivyReader) -> None:
     """Titles are hits of their own; filters of sessions apply to them, and filters of messages leave them out."""
-    writer.put([titles(7, "Fix the redirect", source="pi", project_name="shop", kind="agent", tags=("keep",)), message(7, "redirect", session=8)])
+    writer.put(
+        [
+            titles(7, "Fix the redirect", source="pi", project_name="shop", kind="agent", tags=("keep",)),
+            message(7, "redirect", session=8),
+        ]
+    )
     writer.commit("1")
     reader.refresh()
 
     def sessions(filter: Filter) -> list[int]:
-        return [hit.id for hit in reader.search(HERE, asked("redirect", filter), limit=9) if hit.unit == "session"]
+        return [
+            hit.id for hit in reader.search(HERE, asked("redirect", filter), limit=9) if hit.unit == "session"
+        ]
 
-    for filter in (Filter(), Filter(sources=("pi",)), Filter(projects=("shop",)), Filter(kinds=("agent",)), Filter(tags=("keep",)), Filter(session_ids=(7,))):
+    for filter in (
+        Filter(),
+        Filter(sources=("pi",)),
+        Filter(projects=("shop",)),
+        Filter(kinds=("agent",)),
+        Filter(tags=("keep",)),
+        Filter(session_ids=(7,)),
+    ):
         assert sessions(filter) == [7], filter
-    for filter in (Filter(sources=("aider",)), Filter(roles=("user",)), Filter(tools=("Bash",)), Filter(models=("m",)), Filter(has_error=False)):
+    for filter in (
+        Filter(sources=("aider",)),
+        Filter(roles=("user",)),
+        Filter(tools=("Bash",)),
+        Filter(models=("m",)),
+        Filter(has_error=False),
+    ):
         assert sessions(filter) == [], filter
-    assert (reader.count(HERE, asked("redirect")).total, reader.count(HERE, asked("redirect"), unit="session").total) == (1, 2)
+    assert (
+        reader.count(HERE, asked("redirect")).total,
+        reader.count(HERE, asked("redirect"), unit="session").total,
+    ) == (1, 2)
 
 
 def test_it_tells_which_messages_a_query_admits(writer: TantivyWriter, reader: TantivyReader) -> None:
     """What was found by meaning must pass the filter, hold required phrases and no excluded word; wanted words do not matter."""
-    writer.put([message(1, "redirect loop", role="user"), message(2, "loop redirect", role="user"), message(3, "redirect loop", role="tool")])
+    writer.put(
+        [
+            message(1, "redirect loop", role="user"),
+            message(2, "loop redirect", role="user"),
+            message(3, "redirect loop", role="tool"),
+        ]
+    )
     writer.put([message(4, "redirect loop", workspace=ELSEWHERE, role="user")])
     writer.commit("1")
     reader.refresh()
@@ -196,7 +274,10 @@ def test_it_counts_what_brute_force_counts(writer: TantivyWriter, reader: Tantiv
         ("alpha", "message", Filter()), ("alpha beta", "session", Filter()), ("alpha", "session", Filter(sources=("pi",))),
         ("alpha -beta", "session", Filter(roles=("user",))), ("nothing", "message", Filter(tools=("Bash",))),
     ):  # fmt: skip
-        words, excluded = {word for word in q.split() if word[0] != "-"}, {word[1:] for word in q.split() if word[0] == "-"}
+        words, excluded = (
+            {word for word in q.split() if word[0] != "-"},
+            {word[1:] for word in q.split() if word[0] == "-"},
+        )
         matching = [
             each for each in documents
             if conformance.passes(each, filter) and not excluded & {*each.said.split()} and (words & {*each.said.split()} or each.id in also)
@@ -212,16 +293,34 @@ def test_it_counts_what_brute_force_counts(writer: TantivyWriter, reader: Tantiv
 def _counted(documents: list[TextDocument], facet: Facet, unit: str) -> Counter[str]:
     def values(each: TextDocument) -> list[str]:
         day = datetime.fromtimestamp(each.created_at_ms / 1000, UTC).strftime("%Y-%m-%d")
-        found = {"source": [each.source], "project": [each.project_name], "model": [each.model], "role": [each.role], "tool": each.tools, "day": [day]}
+        found = {
+            "source": [each.source],
+            "project": [each.project_name],
+            "model": [each.model],
+            "role": [each.role],
+            "tool": each.tools,
+            "day": [day],
+        }
         return [value for value in found[facet] if value]
 
-    seen = {(value, each.session_id if unit == "session" else each.id) for each in documents for value in values(each)}
+    seen = {
+        (value, each.session_id if unit == "session" else each.id)
+        for each in documents
+        for value in values(each)
+    }
     return Counter(value for value, _ in seen)
 
 
-def test_it_counts_more_sessions_than_tantivy_has_buckets(writer: TantivyWriter, reader: TantivyReader) -> None:
+def test_it_counts_more_sessions_than_tantivy_has_buckets(
+    writer: TantivyWriter, reader: TantivyReader
+) -> None:
     """Beyond 65,000 sessions the count is made of ranges, and stays exact."""
-    writer.put([message(id, "alpha", session=id * 1_000_003, source="pi" if id % 4 else "aider") for id in range(1, 70_001)])
+    writer.put(
+        [
+            message(id, "alpha", session=id * 1_000_003, source="pi" if id % 4 else "aider")
+            for id in range(1, 70_001)
+        ]
+    )
     writer.commit("1")
     reader.refresh()
     counts = reader.count(HERE, asked("alpha"), unit="session", facets=("source",))
@@ -230,7 +329,16 @@ def test_it_counts_more_sessions_than_tantivy_has_buckets(writer: TantivyWriter,
 
 def test_it_replaces_and_removes(writer: TantivyWriter, reader: TantivyReader) -> None:
     """Putting again replaces (in one batch the last wins), a session goes with its titles and messages, a workspace with all."""
-    writer.put([message(1, "old"), message(1, "new"), message(2, "new"), message(3, "new", session=2), titles(2, "new"), message(4, "new", workspace=ELSEWHERE)])
+    writer.put(
+        [
+            message(1, "old"),
+            message(1, "new"),
+            message(2, "new"),
+            message(3, "new", session=2),
+            titles(2, "new"),
+            message(4, "new", workspace=ELSEWHERE),
+        ]
+    )
     writer.commit("1")
     assert (found(reader, "old"), sorted(found(reader, "new"))) == ([], [1, 2, 3])
     writer.put([message(2, "newer")])
@@ -263,7 +371,11 @@ def test_it_keeps_the_cursor_with_the_documents(tmp_path: Path) -> None:
     )
     assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False).returncode == 9
     writer = open_writer(tmp_path)
-    assert (writer.cursor(), list(writer.ids("message")), open_reader(tmp_path).cursor()) == ("c.1.5:5:", [1], "c.1.5:5:")
+    assert (writer.cursor(), list(writer.ids("message")), open_reader(tmp_path).cursor()) == (
+        "c.1.5:5:",
+        [1],
+        "c.1.5:5:",
+    )
     writer.close()
 
 
@@ -279,7 +391,9 @@ def test_it_reads_an_index_that_is_not_there_yet(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_it_swaps_generations_while_searching_goes_on(tmp_path: Path, writer: TantivyWriter, reader: TantivyReader) -> None:
+def test_it_swaps_generations_while_searching_goes_on(
+    tmp_path: Path, writer: TantivyWriter, reader: TantivyReader
+) -> None:
     """A reader answers from the old index until it refreshes, from the new one after, and never from neither."""
     writer.put([message(1, "alpha old")])
     writer.commit("1")
@@ -358,7 +472,14 @@ def _harm(file: Path, harm: str) -> None:
 def test_it_takes_huge_and_strange_texts(writer: TantivyWriter, reader: TantivyReader) -> None:
     """A megabyte of base64 does not fill the dictionary, and what stands behind it is found."""
     blob = "".join(random.Random(1).choices("ABCDEFGHabcdefgh0123456789+/", k=1_000_000))
-    writer.put([message(1, f"before {blob} after"), message(2, "word " * 200_000 + "end"), message(3, "x" * 1_000_000), message(4, "\x00\ud800" * 100)])
+    writer.put(
+        [
+            message(1, f"before {blob} after"),
+            message(2, "word " * 200_000 + "end"),
+            message(3, "x" * 1_000_000),
+            message(4, "\x00\ud800" * 100),
+        ]
+    )
     writer.put([message(5, "early", created_at_ms=-(2**60)), message(6, "late", created_at_ms=2**60)])
     writer.commit("1")
     assert found(reader, "before after") == [1]

@@ -33,7 +33,9 @@ DOCUMENTS = [
     )
     for id, said in SAID.items()
 ]  # fmt: skip
-TITLES = TextDocument(workspace_id=1, unit="session", id=2, session_id=2, said="Compiler trouble", created_at_ms=1)
+TITLES = TextDocument(
+    workspace_id=1, unit="session", id=2, session_id=2, said="Compiler trouble", created_at_ms=1
+)
 
 
 class ExactVectors:
@@ -54,8 +56,12 @@ class ExactVectors:
 class Rows:
     """The order of messages in their sessions."""
 
-    async def of(self, workspace_id: int, message_ids: Sequence[int]) -> Mapping[int, tuple[int | None, int | None]]:
-        return {id: (id - 1 if id - 1 in SAID else None, id + 1 if id + 1 in SAID else None) for id in message_ids}
+    async def of(
+        self, workspace_id: int, message_ids: Sequence[int]
+    ) -> Mapping[int, tuple[int | None, int | None]]:
+        return {
+            id: (id - 1 if id - 1 in SAID else None, id + 1 if id + 1 in SAID else None) for id in message_ids
+        }
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +86,24 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TantivyReader]:
 
 @pytest.fixture
 def ask(text: TantivyReader, vectors: ExactVectors, embedder: Embedder):  # type: ignore[no-untyped-def]
-    async def ask(q: str, mode: Mode = "hybrid", *, unit: Unit = "message", model: Embedder | None = embedder, index: ExactVectors | None = vectors) -> Ranking:
+    async def ask(
+        q: str,
+        mode: Mode = "hybrid",
+        *,
+        unit: Unit = "message",
+        model: Embedder | None = embedder,
+        index: ExactVectors | None = vectors,
+    ) -> Ranking:
         return await search.search(
-            1, parse(q, now_ms=0), text=text, vectors=index, embedder=model, neighbours=Rows(), mode=mode, unit=unit, facets=("role",)
+            1,
+            parse(q, now_ms=0),
+            text=text,
+            vectors=index,
+            embedder=model,
+            neighbours=Rows(),
+            mode=mode,
+            unit=unit,
+            facets=("role",),
         )
 
     return ask
@@ -114,7 +135,11 @@ async def test_it_answers_from_words_and_says_so(lacking: str, ask) -> None:  # 
     """Without a model or vectors there is still an answer, for every mode, and a reason beside it."""
     for mode in ("hybrid", "semantic"):
         ranking = await ask("cookie", mode, **{lacking: None})
-        assert (ids(ranking), ranking.mode_used, ranking.fallback_reason) == ([12], "fulltext", search.NO_EMBEDDER)
+        assert (ids(ranking), ranking.mode_used, ranking.fallback_reason) == (
+            [12],
+            "fulltext",
+            search.NO_EMBEDDER,
+        )
 
 
 async def test_it_says_when_nothing_has_a_vector(ask, embedder: Embedder) -> None:  # type: ignore[no-untyped-def]
@@ -122,13 +147,20 @@ async def test_it_says_when_nothing_has_a_vector(ask, embedder: Embedder) -> Non
     empty = ExactVectors([], np.empty((0, embedder.dimension), np.float32))
     for mode in ("hybrid", "semantic"):
         ranking = await ask("cookie", mode, index=empty)
-        assert (ids(ranking), ranking.mode_used, ranking.fallback_reason) == ([12], "fulltext", search.NO_VECTORS)
+        assert (ids(ranking), ranking.mode_used, ranking.fallback_reason) == (
+            [12],
+            "fulltext",
+            search.NO_VECTORS,
+        )
 
 
 async def test_it_keeps_to_what_a_query_requires_and_excludes(ask) -> None:  # type: ignore[no-untyped-def]
     """What was found by meaning holds the phrase and not the excluded word, and the count knows it."""
     for mode in ("hybrid", "semantic"):
-        required, excluded = await ask('login "was it"', mode), await ask("login -cookie role:assistant", mode)
+        required, excluded = (
+            await ask('login "was it"', mode),
+            await ask("login -cookie role:assistant", mode),
+        )
         assert (ids(required), required.counts.total) == ([13], 1)
         assert (ids(excluded), excluded.counts.total) == ([22], 1)
 
@@ -156,7 +188,12 @@ async def test_it_lists_what_a_filter_alone_leaves(ask) -> None:  # type: ignore
     """Newest first, without a model, and counted; nothing at all for an empty query."""
     for mode in ("hybrid", "fulltext"):
         ranking = await ask("role:user", mode)
-        assert (ids(ranking), ranking.counts.total, ranking.mode_used, ranking.fallback_reason) == ([31, 21, 13, 11], 4, "fulltext", "")
+        assert (ids(ranking), ranking.counts.total, ranking.mode_used, ranking.fallback_reason) == (
+            [31, 21, 13, 11],
+            4,
+            "fulltext",
+            "",
+        )
     assert (await ask("role:user", "semantic")).fallback_reason == search.NO_TEXT
     nothing = await ask("")
     assert (ids(nothing), nothing.counts.total) == ([], 0)

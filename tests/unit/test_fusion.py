@@ -13,7 +13,9 @@ DEPTH = 200
 
 
 def hits(scores: dict[int, float], *, per_session: int = 5) -> list[Hit]:
-    return sorted((Hit(id, id // per_session, score) for id, score in scores.items()), key=lambda hit: -hit.score)
+    return sorted(
+        (Hit(id, id // per_session, score) for id, score in scores.items()), key=lambda hit: -hit.score
+    )
 
 
 SCORES = st.dictionaries(st.integers(1, 30), st.floats(-5, 50, allow_nan=False), max_size=20)
@@ -30,7 +32,9 @@ def test_it_does_not_depend_on_the_scale_of_a_ranking() -> None:
     vectors = hits({1: 0.2, 2: 0.9, 4: 0.5})
     once = fuse(hits({1: 9.0, 2: 3.0, 3: 2.0}), vectors, depth=3)
     tenfold = fuse(hits({1: 90.0, 2: 30.0, 3: 20.0}), vectors, depth=3)
-    assert [(each.id, round(each.score, 9)) for each in once] == [(each.id, round(each.score, 9)) for each in tenfold]
+    assert [(each.id, round(each.score, 9)) for each in once] == [
+        (each.id, round(each.score, 9)) for each in tenfold
+    ]
 
 
 def test_it_lets_the_only_message_with_the_word_win() -> None:
@@ -55,7 +59,10 @@ def test_it_breaks_ties_by_id() -> None:
 def test_it_says_why() -> None:
     """A candidate tells rank and score in each ranking, what was added, and the passage that vectors found."""
     vectors = [Hit(2, 0, 0.9, passage=(-1, 0, 10)), Hit(1, 0, 0.4, passage=(-1, 5, 9))]
-    second, first = sorted(in_company(fuse(hits({1: 7.0}), vectors, depth=DEPTH), {1: (None, 2), 2: (1, None)}), key=lambda each: -each.id)
+    second, first = sorted(
+        in_company(fuse(hits({1: 7.0}), vectors, depth=DEPTH), {1: (None, 2), 2: (1, None)}),
+        key=lambda each: -each.id,
+    )
     assert first.text is not None
     assert first.vector is not None
     assert (first.text.rank, first.text.score, first.vector.rank, first.vector.score) == (1, 7.0, 2, 0.4)
@@ -100,6 +107,8 @@ def test_it_gives_z_scores_around_zero(scores: dict[int, float]) -> None:
 
 def test_it_can_be_taken_apart() -> None:
     """The shares are of fused scores: lifting is the same in any order of candidates."""
-    candidates = [Fused(id=id, session_id=id % 2, unit="message", score=float(id), fused=float(id)) for id in range(6)]
+    candidates = [
+        Fused(id=id, session_id=id % 2, unit="message", score=float(id), fused=float(id)) for id in range(6)
+    ]
     beside = {id: (id - 1, id + 1) for id in range(6)}
     assert in_company(candidates, beside) == in_company(candidates[::-1], beside)

@@ -24,14 +24,28 @@ NAMES = st.sampled_from(
     ]
 )
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text("ab\n{\"", max_size=4) | st.just('{"name": "Bash"}'),
+    st.none() | st.booleans() | st.integers() | st.text('ab\n{"', max_size=4) | st.just('{"name": "Bash"}'),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=12,
 )
 TYPES = st.sampled_from(
-    ["text", "thinking", "reasoning", "tool-call", "tool_use", "tool-result", "tool_result", "function", "image", "file", "plan"]
+    [
+        "text",
+        "thinking",
+        "reasoning",
+        "tool-call",
+        "tool_use",
+        "tool-result",
+        "tool_result",
+        "function",
+        "image",
+        "file",
+        "plan",
+    ]
 )
-PARTS = st.text() | st.builds(lambda kind, rest: {**rest, "type": kind}, TYPES, st.dictionaries(NAMES, VALUES))
+PARTS = st.text() | st.builds(
+    lambda kind, rest: {**rest, "type": kind}, TYPES, st.dictionaries(NAMES, VALUES)
+)
 
 
 def normal(part: Any) -> Part:
@@ -58,7 +72,9 @@ def content(part: Any) -> Any:
 )
 def test_it_reads_a_call_in_any_form(sent: dict[str, Any]) -> None:
     """Nested, flat, Claude's, OpenAI's: one normal form."""
-    assert normal(sent) == Part("tool-call", b'{"toolName":"Bash","args":{"command": "ls"}}'.replace(b": ", b":"))
+    assert normal(sent) == Part(
+        "tool-call", b'{"toolName":"Bash","args":{"command": "ls"}}'.replace(b": ", b":")
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,7 +85,12 @@ def test_it_reads_a_call_in_any_form(sent: dict[str, Any]) -> None:
         ({"type": "tool-result", "content": {"stdout": "a"}}, {"result": {"stdout": "a"}}),
         ({"type": "tool-result", "toolCallId": "t", "result": [1]}, {"toolCallId": "t", "result": [1]}),
         (
-            {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "no"}], "is_error": True},
+            {
+                "type": "tool_result",
+                "tool_use_id": "t",
+                "content": [{"type": "text", "text": "no"}],
+                "is_error": True,
+            },
             {"toolCallId": "t", "result": [{"type": "text", "text": "no"}], "isError": True},
         ),
         ({"type": "tool-result", "content": {"output": "ok", "exit": 0}}, {"result": "ok", "exit": 0}),
@@ -99,7 +120,10 @@ def test_it_reads_a_result_in_any_form(sent: dict[str, Any], kept: dict[str, Any
         ({"type": "image", "source": {"data": "x"}}, {"source": {"data": "x"}}),
         ({"type": "file", "content": {"filename": "a.txt"}}, {"filename": "a.txt"}),
         ({"type": "tool_use", "content": "ls -la"}, {"args": "ls -la"}),
-        ({"type": "tool_use", "content": '{"name": "Bash"}'}, {"toolName": "Bash", "args": '{"name": "Bash"}'}),
+        (
+            {"type": "tool_use", "content": '{"name": "Bash"}'},
+            {"toolName": "Bash", "args": '{"name": "Bash"}'},
+        ),
     ],
 )
 def test_it_loses_nothing_of_other_parts(sent: Any, kept: Any) -> None:
@@ -145,8 +169,17 @@ def test_it_makes_a_whole_turn_searchable() -> None:
     sent = [
         {"type": "text", "content": "I'll read the handler."},
         {"type": "thinking", "thinking": "The cookie may be strict."},
-        {"type": "tool_use", "id": "t1", "name": "Read", "input": {"file_path": "src/auth/callback.ts", "limit": 20}},
-        {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "res.cookie('sid')"}]},
+        {
+            "type": "tool_use",
+            "id": "t1",
+            "name": "Read",
+            "input": {"file_path": "src/auth/callback.ts", "limit": 20},
+        },
+        {
+            "type": "tool_result",
+            "tool_use_id": "t1",
+            "content": [{"type": "text", "text": "res.cookie('sid')"}],
+        },
         {"type": "image", "source": {"data": "iVBORw0K"}, "filename": "login.png"},
         {"type": "plan", "content": {"next": "set SameSite=Lax"}},
     ]
@@ -183,7 +216,10 @@ def test_it_reads_arguments_in_a_string_as_arguments() -> None:
 def test_it_takes_arguments_in_a_string_that_are_too_deep() -> None:
     """A string may hold JSON as deep as it likes: it is then searched as the string that it is."""
     deep = "[" * 100_000
-    assert parts.fields(None, [normal({"type": "tool-call", "toolName": "t", "args": deep})])[0].text == f"t {deep}"
+    assert (
+        parts.fields(None, [normal({"type": "tool-call", "toolName": "t", "args": deep})])[0].text
+        == f"t {deep}"
+    )
 
 
 def test_it_tells_tools_and_errors() -> None:

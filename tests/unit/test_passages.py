@@ -64,7 +64,10 @@ def test_it_prefers_paragraphs_then_sentences() -> None:
     assert set(" ".join(pieces("alpha beta gamma " * 300)).split()) == {"alpha", "beta", "gamma"}
 
 
-@pytest.mark.parametrize("text", [SENTENCE * 500, "x" * 20_000, "東京都の天気はどうですか。" * 500, '{"id":1,"name":"foo_bar"},' * 500])
+@pytest.mark.parametrize(
+    "text",
+    [SENTENCE * 500, "x" * 20_000, "東京都の天気はどうですか。" * 500, '{"id":1,"name":"foo_bar"},' * 500],
+)
 def test_it_keeps_passages_within_what_a_model_reads(text: str) -> None:
     """About 140 words of prose; of code, JSON and scripts without spaces as much less as they have more tokens."""
     found = pieces(text)
@@ -75,19 +78,32 @@ def test_it_keeps_passages_within_what_a_model_reads(text: str) -> None:
 
 def test_it_names_the_field_and_how_soon_to_embed_it() -> None:
     """What people and agents say goes first, reasoning and calls next, tool output last."""
-    fields = [Field(-1, "text", "Said."), Field(0, "reasoning", "Thought."), Field(1, "tool-call", "Called."), Field(2, "tool-result", "Printed.")]
+    fields = [
+        Field(-1, "text", "Said."),
+        Field(0, "reasoning", "Thought."),
+        Field(1, "tool-call", "Called."),
+        Field(2, "tool-result", "Printed."),
+    ]
     assert [(each.field, each.priority) for each in split(fields)] == [(-1, 0), (0, 1), (1, 1), (2, 2)]
 
 
 def test_it_shares_one_hash_among_equal_texts() -> None:
     """The same text has the same hash in any place, and another text another one."""
-    one, two = split([Field(-1, "text", "  Same text. ")])[0], split([Field(3, "tool-result", "Same text.\n")])[0]
+    one, two = (
+        split([Field(-1, "text", "  Same text. ")])[0],
+        split([Field(3, "tool-result", "Same text.\n")])[0],
+    )
     assert one.sha256 == two.sha256 != split([Field(-1, "text", "Same text!")])[0].sha256
 
 
 def test_it_takes_a_text_that_was_sent_twice_once() -> None:
     """Clients send a message's text as a part as well: the first of equal fields stands for both."""
-    fields = [Field(-1, "text", "Hello"), Field(0, "text", "Hello"), Field(1, "tool-call", "ls", "Bash"), Field(2, "tool-result", "a.py")]
+    fields = [
+        Field(-1, "text", "Hello"),
+        Field(0, "text", "Hello"),
+        Field(1, "tool-call", "ls", "Bash"),
+        Field(2, "tool-result", "a.py"),
+    ]
     assert [field.ordinal for field in distinct(fields)] == [-1, 1, 2]
     assert index_text(fields) == ("Hello", "Bash ls\na.py")
 

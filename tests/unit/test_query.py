@@ -76,7 +76,9 @@ def test_it_searches_what_is_no_syntax_as_words(q: str) -> None:
     found = read(q)
     assert found.filter == Filter()
     assert all(term.kind == "word" and term.occur == "should" for term in found.terms)
-    assert [part for part in q.split() if any(map(str.isalnum, part)) and part not in ("OR", "TO")] == [term.text for term in found.terms]
+    assert [part for part in q.split() if any(map(str.isalnum, part)) and part not in ("OR", "TO")] == [
+        term.text for term in found.terms
+    ]
 
 
 def test_it_takes_stop_words_out_when_others_remain() -> None:
@@ -144,12 +146,22 @@ def test_it_reads_days_in_the_zone_that_is_asked_for() -> None:
     assert parse_ms("2026-01-01T00:00:00Z", now_ms=NOW_MS, tz=tokyo) == 1_767_225_600_000
 
 
-@given(st.text(max_size=300) | st.lists(st.sampled_from(['"', "-", "a", "source:", "pi", "*", " ", "after:", "1", ":", "東"]), max_size=40).map("".join))
+@given(
+    st.text(max_size=300)
+    | st.lists(
+        st.sampled_from(['"', "-", "a", "source:", "pi", "*", " ", "after:", "1", ":", "東"]), max_size=40
+    ).map("".join)
+)
 def test_it_never_refuses_a_query(q: str) -> None:
     """Any text is a query, and whatever has a letter or digit looks for something or limits something."""
     found = read(q)
     assert len(found.terms) <= TERMS
-    assert found.terms or found.filter != Filter() or found.sessions or not any(map(str.isalnum, q.replace("source:", "").replace("after:", "")))
+    assert (
+        found.terms
+        or found.filter != Filter()
+        or found.sessions
+        or not any(map(str.isalnum, q.replace("source:", "").replace("after:", "")))
+    )
 
 
 def test_it_bounds_a_huge_query() -> None:
@@ -164,6 +176,8 @@ def test_it_bounds_a_huge_query() -> None:
 def test_it_excludes_by_limits() -> None:
     """A minus before a limit of values excludes those, and never looks for its words; of what is no limit, the words."""
     found = read("-source:pi -role:tool -is:error -tag:a kettle -colour:red")
-    assert found.filter == Filter(has_error=False, excluded=Filter(sources=("pi",), roles=("tool",), tags=("a",)))
+    assert found.filter == Filter(
+        has_error=False, excluded=Filter(sources=("pi",), roles=("tool",), tags=("a",))
+    )
     assert found.terms == (Term("colour:red", "phrase", "must_not"), Term("kettle"))
     assert found.text == "kettle"

@@ -15,7 +15,11 @@ FILLER = "Nothing of interest stands here. " * 30
 
 
 def of(text: str, *terms: str | Term, passage: tuple[int, int, int] | None = None) -> Snippet:
-    return snippet([Field(-1, "text", text)], [Term(term) if isinstance(term, str) else term for term in terms], passage=passage)
+    return snippet(
+        [Field(-1, "text", text)],
+        [Term(term) if isinstance(term, str) else term for term in terms],
+        passage=passage,
+    )
 
 
 def marked(text: str, *terms: str | Term) -> list[str]:
@@ -68,7 +72,9 @@ def test_it_chooses_the_field_that_shows_the_match() -> None:
 def test_it_shows_the_passage_that_was_found_by_meaning() -> None:
     """Where no word matches, the passage begins the snippet; without one, the text does."""
     text = f"{FILLER}The cat sleeps on the mat. {FILLER}"
-    assert of(text, "feline", passage=(-1, len(FILLER), len(text))).text.startswith("…The cat sleeps on the mat.")
+    assert of(text, "feline", passage=(-1, len(FILLER), len(text))).text.startswith(
+        "…The cat sleeps on the mat."
+    )
     assert of(text, "feline").text.startswith("Nothing of interest")
 
 
@@ -89,7 +95,26 @@ def test_it_finds_a_match_deep_in_a_long_text_quickly() -> None:
 
 @given(
     st.text(max_size=600)
-    | st.lists(st.sampled_from(["word ", "redirect", " ", "\n", "İ", "e\u0301", "👩‍👩‍👧‍👦", "東京都", "ß", ".", "ﬁ", "\ud83d", "handleCall"]), max_size=200).map("".join),
+    | st.lists(
+        st.sampled_from(
+            [
+                "word ",
+                "redirect",
+                " ",
+                "\n",
+                "İ",
+                "e\u0301",
+                "👩‍👩‍👧‍👦",
+                "東京都",
+                "ß",
+                ".",
+                "ﬁ",
+                "\ud83d",
+                "handleCall",
+            ]
+        ),
+        max_size=200,
+    ).map("".join),
     st.lists(st.sampled_from(["redirect", "word", "東京", "call", "i", "fi"]), max_size=4),
 )
 def test_it_keeps_offsets_inside_the_snippet(text: str, terms: list[str]) -> None:

@@ -10,14 +10,25 @@ from service.model import titles
 
 
 @pytest.mark.parametrize(
-    "title", ["", "  ", "Untitled", "untitled session", "New session - 2026-01-21", "New Chat", "New session - 2026-01-21T10:00:00.000Z"]
+    "title",
+    [
+        "",
+        "  ",
+        "Untitled",
+        "untitled session",
+        "New session - 2026-01-21",
+        "New Chat",
+        "New session - 2026-01-21T10:00:00.000Z",
+    ],
 )
 def test_it_knows_placeholders(title: str) -> None:
     """What clients send for want of a title never counts as one."""
     assert titles.title_rank(title) == titles.NONE
 
 
-@pytest.mark.parametrize("title", ["Connection Test", "New session store for Redis", "Untitled columns in the CSV export"])
+@pytest.mark.parametrize(
+    "title", ["Connection Test", "New session store for Redis", "Untitled columns in the CSV export"]
+)
 def test_it_lets_real_titles_be(title: str) -> None:
     """A title that only begins like a placeholder is a real one."""
     assert titles.title_rank(title) == titles.REAL
@@ -42,7 +53,10 @@ def test_it_ranks_titles() -> None:
         ("<command-message>init is running</command-message>\n<command-name>/init</command-name>", "/init"),
         ("<system-reminder>\nbe kind\n</system-reminder>\nWhy does it hang?", "Why does it hang?"),
         ("<user_query>\nWhy does it hang?\n</user_query>", "Why does it hang?"),
-        ("Center the <div> in Vec<String> with snake__case", "Center the <div> in Vec<String> with snake__case"),
+        (
+            "Center the <div> in Vec<String> with snake__case",
+            "Center the <div> in Vec<String> with snake__case",
+        ),
         ("```ts\nconst a = 1;\n```", "const a = 1;"),
         ("> - [ ] quoted task", "quoted task"),
         ("word " * 40, "word " * 15 + "word…"),

@@ -24,8 +24,27 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=8,
 )
-COMMON = ["externalId", "model", "source", "promptTokens", "cost", "durationMs", "createdAt", "timestamp", "attrs"]
-SESSION_FIELDS = [*COMMON, "sessionId", "title", "projectPath", "provider", "kind", "parentExternalId", "status"]
+COMMON = [
+    "externalId",
+    "model",
+    "source",
+    "promptTokens",
+    "cost",
+    "durationMs",
+    "createdAt",
+    "timestamp",
+    "attrs",
+]
+SESSION_FIELDS = [
+    *COMMON,
+    "sessionId",
+    "title",
+    "projectPath",
+    "provider",
+    "kind",
+    "parentExternalId",
+    "status",
+]
 MESSAGE_FIELDS = [*COMMON, "sessionExternalId", "textContent", "parts"]
 
 
@@ -92,7 +111,10 @@ def test_it_reads_a_message_as_claude_code_sends_it() -> None:
         source="claude-code",
         duration_ms=2310,
         parts=(
-            Part("tool-call", b'{"toolName":"Bash","args":{"command": "npm test -- auth"}}'.replace(b": ", b":")),
+            Part(
+                "tool-call",
+                b'{"toolName":"Bash","args":{"command": "npm test -- auth"}}'.replace(b": ", b":"),
+            ),
             Part("tool-result", b'{"result":"12 passed"}'),
         ),
     )
@@ -112,7 +134,9 @@ def test_it_takes_the_alias_of_an_id() -> None:
     assert wire.read_session(body(sessionId="a", externalId="b")).external_id == "b"
 
 
-@pytest.mark.parametrize("sent", [{}, {"externalId": ""}, {"externalId": None}, {"externalId": " \0"}, {"title": "x"}])
+@pytest.mark.parametrize(
+    "sent", [{}, {"externalId": ""}, {"externalId": None}, {"externalId": " \0"}, {"title": "x"}]
+)
 def test_it_says_what_opensync_says_without_an_id(sent: dict[str, Any]) -> None:
     """The sentence of the contract, to the letter."""
     with pytest.raises(RequestError) as caught:
@@ -130,7 +154,8 @@ def test_it_names_sources_as_the_wire_does(sent: str | None, stored: str | None)
 
 
 @pytest.mark.parametrize(
-    ("sent", "stored"), [(100, 100), (100.0, 100), (100.7, 101), (0.2, None), (0, None), (-0.0, None), (10**15, 10**15)]
+    ("sent", "stored"),
+    [(100, 100), (100.0, 100), (100.7, 101), (0.2, None), (0, None), (-0.0, None), (10**15, 10**15)],
 )
 def test_it_reads_counts(sent: float, stored: int | None) -> None:
     """Whole tokens and milliseconds, rounded; 0 is unknown."""
@@ -164,7 +189,11 @@ BAD_FIELDS: list[tuple[str, Any, str]] = [
     ("createdAt", -1, "createdAt must not be negative."),
     ("createdAt", "yesterday", "createdAt must be epoch milliseconds or an ISO 8601 date and time."),
     ("createdAt", "1795190489065", "createdAt must be epoch milliseconds or an ISO 8601 date and time."),
-    ("createdAt", "9999-12-31T23:59:59-12:00", "createdAt must be epoch milliseconds or an ISO 8601 date and time."),
+    (
+        "createdAt",
+        "9999-12-31T23:59:59-12:00",
+        "createdAt must be epoch milliseconds or an ISO 8601 date and time.",
+    ),
     ("createdAt", "1969-12-31", "createdAt must not lie before 1970."),
     ("promptTokens", -1, "promptTokens must not be negative."),
     ("promptTokens", "5", "promptTokens must be a number."),
@@ -217,21 +246,44 @@ def test_it_takes_the_last_of_duplicated_keys() -> None:
 def test_it_reads_what_our_own_clients_add() -> None:
     """Kind, parent, status and attributes; a session is not its own parent."""
     write = session(kind="run_step", parentExternalId="p", status="done", attrs={"branch": "main"})
-    assert (write.kind, write.parent_external_id, write.status, write.attrs) == ("run_step", "p", "done", {"branch": "main"})
+    assert (write.kind, write.parent_external_id, write.status, write.attrs) == (
+        "run_step",
+        "p",
+        "done",
+        {"branch": "main"},
+    )
     assert session(parentExternalId="s").parent_external_id is None
     with pytest.raises(RequestError, match="kind must be one of agent, thread"):
         session(kind="chat")
 
 
 BAD_ITEMS = [
-    (b'{"externalId":"x","sessionExternalId":"s","role":"user","cost":1e400}', "x: cost holds a number out of range."),
-    (b'{"externalId":"x","sessionExternalId":"s","role":"user","cost":NaN}', "x: cost is malformed: invalid character at byte 63."),
-    (b'{"externalId":"x","parts":' + b"[" * 5_000 + b"]" * 5_000 + b"}", "x: The JSON is nested deeper than 200 levels."),
-    (b'{"externalId":"x","parts":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "x: The JSON is nested deeper than 200 levels."),
-    (b'{"externalId":"x","sessionExternalId":"s","role":"ai"}', "x: role must be one of user, assistant, system, tool, unknown."),
+    (
+        b'{"externalId":"x","sessionExternalId":"s","role":"user","cost":1e400}',
+        "x: cost holds a number out of range.",
+    ),
+    (
+        b'{"externalId":"x","sessionExternalId":"s","role":"user","cost":NaN}',
+        "x: cost is malformed: invalid character at byte 63.",
+    ),
+    (
+        b'{"externalId":"x","parts":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        "x: The JSON is nested deeper than 200 levels.",
+    ),
+    (
+        b'{"externalId":"x","parts":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        "x: The JSON is nested deeper than 200 levels.",
+    ),
+    (
+        b'{"externalId":"x","sessionExternalId":"s","role":"ai"}',
+        "x: role must be one of user, assistant, system, tool, unknown.",
+    ),
     (b'{"externalId":"x","role":"user"}', "x: Missing sessionExternalId"),
     (b'{"sessionExternalId":"s","role":"user"}', "messages[1]: Missing externalId"),
-    (b'{"sessionExternalId":"s","externalId":"%b"}' % (b"i" * 5_000), "messages[1]: externalId is longer than 512 characters."),
+    (
+        b'{"sessionExternalId":"s","externalId":"%b"}' % (b"i" * 5_000),
+        "messages[1]: externalId is longer than 512 characters.",
+    ),
     (b'{"externalId":"x","a":[1}}', "x: a is malformed: expected ',' or ']' at byte 24."),
     (b"null", "messages[1]: An item must be an object."),
     (b"", "messages[1]: An item must be an object."),
@@ -246,7 +298,9 @@ BAD_ITEMS = [
 def test_it_lets_one_item_fail_alone(bad: bytes, error: str) -> None:
     """Its neighbours are read, in their order; the error names it."""
     good = b'{"externalId":"%d","sessionExternalId":"s","role":"user","textContent":"]},{\\"\\\\"}'
-    batch = wire.read_batch(b'{"messages": [' + b",".join([good % 1, bad, good % 2]) + b'], "sessions": [{"externalId":"s"}]}')
+    batch = wire.read_batch(
+        b'{"messages": [' + b",".join([good % 1, bad, good % 2]) + b'], "sessions": [{"externalId":"s"}]}'
+    )
     assert [write.external_id for write in batch.messages] == ["1", "2"]
     assert batch.messages[0].text == ']},{"\\'
     assert [write.external_id for write in batch.sessions] == ["s"]
@@ -273,7 +327,9 @@ def test_it_reads_batches_without_items(sent: bytes, errors: list[str]) -> None:
     assert wire.read_batch(sent) == wire.Batch([], [], errors)
 
 
-@pytest.mark.parametrize("sent", [b"", b"[]", b'{"messages":[{]}', b'{"messages"', b'{5}', b'{"messages":["a]}'])
+@pytest.mark.parametrize(
+    "sent", [b"", b"[]", b'{"messages":[{]}', b'{"messages"', b"{5}", b'{"messages":["a]}']
+)
 def test_it_refuses_a_batch_without_borders(sent: bytes) -> None:
     """Where no item can be told from the next, the whole body is refused."""
     with pytest.raises(RequestError):
@@ -297,12 +353,19 @@ def test_it_takes_any_session(fields: dict[str, Any]) -> None:
 
 
 @given(
-    st.lists(st.dictionaries(st.sampled_from(MESSAGE_FIELDS) | st.text(max_size=3), VALUES) | VALUES, max_size=4),
+    st.lists(
+        st.dictionaries(st.sampled_from(MESSAGE_FIELDS) | st.text(max_size=3), VALUES) | VALUES, max_size=4
+    ),
     st.sampled_from(["user", "tool"]),
 )
 def test_it_takes_any_batch(items: list[Any], role: str) -> None:
     """Each item is a write or an error, whatever it is, and can be encoded again."""
-    sent = [{"sessionExternalId": "s", "externalId": "m", "role": role, **item} if isinstance(item, dict) else item for item in items]
+    sent = [
+        {"sessionExternalId": "s", "externalId": "m", "role": role, **item}
+        if isinstance(item, dict)
+        else item
+        for item in items
+    ]
     batch = wire.read_batch(json.dumps({"messages": sent}).encode())
     assert len(batch.messages) + len(batch.errors) == len(items)
     assert msgspec.json.encode(batch)

@@ -13,7 +13,10 @@ from service.api.gate import params
 from service.api.gate.routes import JSON, Route
 
 PATH_PARAMETER = re.compile(r"{(\w+)}")
-PATH_PARAMETERS = {"id": "An id, or the client's own external id where the route says so.", "slug": "Of the link that was shared."}
+PATH_PARAMETERS = {
+    "id": "An id, or the client's own external id where the route says so.",
+    "slug": "Of the link that was shared.",
+}
 COMMIT = "Wait, at most 5 s, until what is read contains this write: what `X-Commit` said. The header `X-After` does the same."
 ERRORS = {
     304: "Not modified: the client holds this version.",
@@ -36,16 +39,24 @@ class Error(msgspec.Struct, kw_only=True, rename="camel"):
 
 def document(routes: Sequence[Route]) -> dict[str, Any]:
     """The whole description."""
-    structs = {struct for route in routes for struct in (*answers(route), route.takes) if struct is not None} | {Error}
+    structs = {
+        struct for route in routes for struct in (*answers(route), route.takes) if struct is not None
+    } | {Error}
     ordered = sorted(structs, key=lambda struct: struct.__name__)
-    references, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    references, components = msgspec.json.schema_components(
+        ordered, ref_template="#/components/schemas/{name}"
+    )
     of = dict(zip(ordered, references, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = operation(route, of)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Backscroll", "version": our_version(), "description": "Sessions with AI agents, kept and found."},
+        "info": {
+            "title": "Backscroll",
+            "version": our_version(),
+            "description": "Sessions with AI agents, kept and found.",
+        },
         "paths": paths,
         "components": {
             "schemas": components,
@@ -74,7 +85,13 @@ def operation(route: Route, of: dict[type[Any], dict[str, Any]]) -> dict[str, An
 
 def path_parameters(route: Route) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "description": PATH_PARAMETERS[name], "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": PATH_PARAMETERS[name],
+            "schema": {"type": "string"},
+        }
         for name in PATH_PARAMETER.findall(route.path)
     ]
 
@@ -98,10 +115,17 @@ def responses(route: Route, of: dict[type[Any], dict[str, Any]]) -> dict[str, An
         content = {route.gives: {"example": route.example}}
     else:
         schemas = [of[struct] for struct in answers(route)]
-        content = {JSON: {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}, "example": route.example}}
+        content = {
+            JSON: {
+                "schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas},
+                "example": route.example,
+            }
+        }
     described: dict[str, Any] = {"200": {"description": "Done.", "content": content}}
     if route.scope is not None and route.method != "GET":
-        described["200"]["headers"] = {"X-Commit": {"description": "The token of this write.", "schema": {"type": "string"}}}
+        described["200"]["headers"] = {
+            "X-Commit": {"description": "The token of this write.", "schema": {"type": "string"}}
+        }
     always = (401, 403, 429, 503) if route.scope else ()
     for status in sorted({*route.errors, *always}):
         described[str(status)] = error_response(status, of)

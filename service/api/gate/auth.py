@@ -36,7 +36,9 @@ class Keys:
         if caller is None or (caller.expires_at is not None and caller.expires_at <= now):
             raise Unauthorized("Invalid API key")
         if scope not in caller.scopes and "admin" not in caller.scopes:
-            raise Forbidden(f"This key lacks the scope `{scope}`: ask the workspace's owner for a key that has it.")
+            raise Forbidden(
+                f"This key lacks the scope `{scope}`: ask the workspace's owner for a key that has it."
+            )
         return caller
 
     async def _caller(self, key: str) -> Caller | None:

@@ -21,7 +21,9 @@ async def read(receive: Receive, headers: Mapping[str, str], *, limit_bytes: int
     """The body, unpacked. Errors: `TooLarge`; `RequestError` for an encoding that we do not know."""
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ENCODINGS:
-        raise RequestError(f"The content encoding {encoding[:40]!r} is not known: send the body plain or as gzip.")
+        raise RequestError(
+            f"The content encoding {encoding[:40]!r} is not known: send the body plain or as gzip."
+        )
     length = headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length[:20]) > limit_bytes:
         raise too_large(limit_bytes)

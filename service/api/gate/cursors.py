@@ -42,7 +42,9 @@ def decode(cursor: str, type: type[T], *, of: str) -> T:
             raise ValueError
         return msgspec.json.decode(raw[DIGEST_BYTES:], type=type)
     except (ValueError, binascii.Error) as error:
-        raise RequestError("cursor is not one of this list: pass on what nextCursor said, with the same parameters.") from error
+        raise RequestError(
+            "cursor is not one of this list: pass on what nextCursor said, with the same parameters."
+        ) from error
 
 
 def digest(text: bytes, of: str) -> bytes:

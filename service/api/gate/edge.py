@@ -33,8 +33,14 @@ SLASH_IN_SEGMENT = "\0"
 CORS = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-    (b"access-control-allow-headers", b"Authorization, Content-Type, Content-Encoding, If-None-Match, Last-Event-ID, X-After, X-Request-Id"),
-    (b"access-control-expose-headers", b"X-Commit, ETag, Retry-After, X-Request-Id, Content-Disposition, X-Export-Sessions, X-Export-TestCases"),
+    (
+        b"access-control-allow-headers",
+        b"Authorization, Content-Type, Content-Encoding, If-None-Match, Last-Event-ID, X-After, X-Request-Id",
+    ),
+    (
+        b"access-control-expose-headers",
+        b"X-Commit, ETag, Retry-After, X-Request-Id, Content-Disposition, X-Export-Sessions, X-Export-TestCases",
+    ),
 ]
 PREFLIGHT = [*CORS, (b"access-control-max-age", b"86400")]
 log = structlog.get_logger()

@@ -19,7 +19,10 @@ from litestar.exceptions import HTTPException
 from service.errors import BackscrollError, DatabaseUnavailable, NotYet, RequestError, TooMany
 
 RETRIED = (TooMany, NotYet, DatabaseUnavailable)
-WORDS = {404: "There is nothing at this path: /schema lists what there is.", 405: "This path does not take this method."}
+WORDS = {
+    404: "There is nothing at this path: /schema lists what there is.",
+    405: "This path does not take this method.",
+}
 log = structlog.get_logger()
 
 
@@ -33,7 +36,9 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
         told(error, exchange.request_id)
     if isinstance(error, NotYet) and error.missing:
         said["missing"] = error.missing
-    return Response(msgspec.json.encode(said), status_code=status, headers=headers, media_type="application/json")
+    return Response(
+        msgspec.json.encode(said), status_code=status, headers=headers, media_type="application/json"
+    )
 
 
 def described(error: Exception) -> tuple[int, str, dict[str, str]]:
@@ -47,7 +52,11 @@ def described(error: Exception) -> tuple[int, str, dict[str, str]]:
     if isinstance(error, RequestError) or (isinstance(error, BackscrollError) and error.status != 500):
         return error.status, str(error), {}
     if isinstance(error, HTTPException) and error.status_code < 500:
-        return error.status_code, WORDS.get(error.status_code, "The request is malformed."), dict(error.headers or {})
+        return (
+            error.status_code,
+            WORDS.get(error.status_code, "The request is malformed."),
+            dict(error.headers or {}),
+        )
     return 500, "Internal error", {}
 
 
@@ -59,5 +68,7 @@ def told(error: Exception, request_id: str) -> None:
         chain.append(type(cause).__name__)
         cause = cause.__cause__ or cause.__context__
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [f"{frame.filename.rpartition('site-packages/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+    lines = [
+        f"{frame.filename.rpartition('site-packages/')[2]}:{frame.lineno} {frame.name}" for frame in frames
+    ]
     log.error("internal error", requestId=request_id, error=chain, trace=lines[-20:])

@@ -56,7 +56,9 @@ class Lags:
         return lag
 
 
-async def wait_for(token: Snapshot | None, workspace_id: int, resources: Resources, *, by_meaning: bool) -> None:
+async def wait_for(
+    token: Snapshot | None, workspace_id: int, resources: Resources, *, by_meaning: bool
+) -> None:
     """Wait until the text index (`by_meaning`: the vectors) have seen what the token has. Errors: `NotYet` after 5 s."""
     if token is None:
         return
@@ -64,7 +66,9 @@ async def wait_for(token: Snapshot | None, workspace_id: int, resources: Resourc
     end_s = time.monotonic() + WAIT_S
     while not await has_seen(token, workspace_id, resources):
         if time.monotonic() >= end_s:
-            raise NotYet("The index has not reached that write yet: search again in a moment, or without `commit`.")
+            raise NotYet(
+                "The index has not reached that write yet: search again in a moment, or without `commit`."
+            )
         await asyncio.sleep(LOOK_S)
 
 
@@ -104,4 +108,8 @@ async def waiting_in_all(resources: Resources) -> dict[str, int]:
     async with resources.db.system() as conn:
         waiting = {"text": await change_log.waiting_in_all(conn, seen_by_text(resources))}
         model = await embeddings.active(conn)
-        return waiting if model is None else waiting | {"vectors": await embeddings.waiting_of_model(conn, model.id)}
+        return (
+            waiting
+            if model is None
+            else waiting | {"vectors": await embeddings.waiting_of_model(conn, model.id)}
+        )

@@ -58,7 +58,9 @@ class Ledger:
         with suppress(DatabaseError):
             for workspace_id in sorted(workspaces):
                 async with self._db.workspace(workspace_id) as conn:
-                    await people.log_requests(conn, workspace_id, [line for line in lines if line.workspace_id == workspace_id])
+                    await people.log_requests(
+                        conn, workspace_id, [line for line in lines if line.workspace_id == workspace_id]
+                    )
                     for _, key_id in sorted(use for use in used if use[0] == workspace_id):
                         await people.touch_key(conn, workspace_id, key_id)
 

@@ -48,7 +48,10 @@ class Limits:
         bucket.at_s = now_s
         if bucket.left < 1:
             wait_s = math.ceil((1 - bucket.left) * 60 / per_minute)
-            raise TooMany(f"This key may ask {per_minute:,} times a minute here: try again in {wait_s} s.", retry_after_s=wait_s)
+            raise TooMany(
+                f"This key may ask {per_minute:,} times a minute here: try again in {wait_s} s.",
+                retry_after_s=wait_s,
+            )
         bucket.left -= 1
 
 

@@ -16,7 +16,10 @@ class Meters:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
-            "backscroll_requests", "Answered requests.", ["method", "route", "status"], registry=self._registry
+            "backscroll_requests",
+            "Answered requests.",
+            ["method", "route", "status"],
+            registry=self._registry,
         )
         self._seconds = Histogram(
             "backscroll_request_seconds",
@@ -26,7 +29,10 @@ class Meters:
             registry=self._registry,
         )
         self._lag = Gauge(
-            "backscroll_index_lag", "Changes of messages (text) or passages (vectors) that wait.", ["index"], registry=self._registry
+            "backscroll_index_lag",
+            "Changes of messages (text) or passages (vectors) that wait.",
+            ["index"],
+            registry=self._registry,
         )
 
     def observe(self, exchange: Exchange, duration_s: float) -> None:

@@ -37,8 +37,12 @@ Moment = Annotated[
         examples=["2026-01-31", "2026-01-31T08:00:00Z", 1769846400000],
     ),
 ]
-Zone = Annotated[str, Meta(description="The time zone of dates that name none, as in the IANA list.", max_length=100)]
-Cursor = Annotated[Annotated[str, Meta(max_length=4000)] | None, Meta(description="`nextCursor` of the page before.")]
+Zone = Annotated[
+    str, Meta(description="The time zone of dates that name none, as in the IANA list.", max_length=100)
+]
+Cursor = Annotated[
+    Annotated[str, Meta(max_length=4000)] | None, Meta(description="`nextCursor` of the page before.")
+]
 
 P = TypeVar("P")
 
@@ -101,7 +105,9 @@ def converted(read: Mapping[str, Any], type: type[P]) -> P:
     except msgspec.ValidationError as error:
         place = FIELD.search(str(error))
         name = place[1] if place else ""
-        raise RequestError(f"{name or 'The request'} must be {takes(properties(type).get(name, {}))}.") from error
+        raise RequestError(
+            f"{name or 'The request'} must be {takes(properties(type).get(name, {}))}."
+        ) from error
 
 
 def properties(type: Any) -> dict[str, dict[str, Any]]:
@@ -164,4 +170,6 @@ def zone(name: str) -> tzinfo:
             raise ValueError(name)
         return ZoneInfo(name)
     except (ValueError, KeyError, OSError) as error:
-        raise RequestError("tz must be a time zone of the IANA list, such as UTC or Europe/Berlin.") from error
+        raise RequestError(
+            "tz must be a time zone of the IANA list, such as UTC or Europe/Berlin."
+        ) from error

@@ -153,10 +153,16 @@ def route(
         async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
             call = await admitted(request, spec)
             said = await handler(call, params.from_query(call.query, asks))
-            return ASGIResponse(body=said.body, status_code=said.status, headers=said.headers, media_type=said.media_type)
+            return ASGIResponse(
+                body=said.body, status_code=said.status, headers=said.headers, media_type=said.media_type
+            )
 
         declare = HTTPRouteHandler(
-            path.replace("}", ":str}"), http_method=method, status_code=200, name=spec.name, opt={"route": spec}
+            path.replace("}", ":str}"),
+            http_method=method,
+            status_code=200,
+            name=spec.name,
+            opt={"route": spec},
         )
         return declare(handle)
 
@@ -178,7 +184,9 @@ async def admitted(request: Request[Any, Any, Any], spec: Route) -> Call:
     query = params.pairs(request.scope["query_string"])
     content = b""
     if spec.method != "GET":
-        content = await body.read(request.receive, headers, limit_bytes=desk.resources.settings.body_limit_bytes)
+        content = await body.read(
+            request.receive, headers, limit_bytes=desk.resources.settings.body_limit_bytes
+        )
     return Call(
         desk=desk,
         caller=caller,
@@ -192,7 +200,9 @@ async def admitted(request: Request[Any, Any, Any], spec: Route) -> Call:
     )
 
 
-def limit(desk: Desk, request: Request[Any, Any, Any], headers: Mapping[str, str], caller: Caller, spec: Route) -> None:
+def limit(
+    desk: Desk, request: Request[Any, Any, Any], headers: Mapping[str, str], caller: Caller, spec: Route
+) -> None:
     """Errors: `TooMany`."""
     if limits.is_loopback(request.scope["client"], headers):
         return

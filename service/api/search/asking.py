@@ -40,16 +40,22 @@ class SearchFilter(msgspec.Struct, kw_only=True, rename="camel"):
 class SearchAsked(SearchFilter, kw_only=True, rename="camel"):
     q: Annotated[
         Annotated[str, Meta(max_length=100_000)],
-        Meta(description='Words, "a phrase", -not, prefix*, and filters in place: source: project: model: role: tool: path: session: tag: is:error after: before:. The first 10,000 characters count.'),
+        Meta(
+            description='Words, "a phrase", -not, prefix*, and filters in place: source: project: model: role: tool: path: session: tag: is:error after: before:. The first 10,000 characters count.'
+        ),
     ] = ""
     type: Mode = "hybrid"
     group_by: Literal["session", "message"] = "session"
     limit: Annotated[int, Meta(ge=0, le=1000)] = 20
     cursor: Cursor = None
-    facets: Annotated[list[Facet], Meta(description="Counts over all that matches, in the unit of groupBy.")] = []
+    facets: Annotated[
+        list[Facet], Meta(description="Counts over all that matches, in the unit of groupBy.")
+    ] = []
     explain: Annotated[bool, Meta(description="Say of each match what its score is made of.")] = False
     tz: Zone = "UTC"
-    commit: Annotated[str | None, Meta(description="Wait, at most 5 s, until the index contains this write (`X-Commit`).")] = None
+    commit: Annotated[
+        str | None, Meta(description="Wait, at most 5 s, until the index contains this write (`X-Commit`).")
+    ] = None
 
 
 class SearchBody(msgspec.Struct, kw_only=True, rename="camel"):
@@ -93,7 +99,11 @@ async def query(search: SearchAsked, *, now_ms: int, db: Database, workspace_id:
     Errors: `RequestError`.
     """
     found = language.parse(
-        search.q, now_ms=now_ms, filter=filter(search), tz=params.zone(search.tz), source_name=sources.canonical
+        search.q,
+        now_ms=now_ms,
+        filter=filter(search),
+        tz=params.zone(search.tz),
+        source_name=sources.canonical,
     )
     limited = found.filter
     for refs in (search.session, found.sessions):
@@ -126,4 +136,3 @@ def fingerprint(search: SearchAsked) -> str:
     """The same for all pages of one search."""
     same = msgspec.structs.replace(search, limit=0, cursor=None, commit=None, explain=False)
     return hashlib.sha256(msgspec.json.encode(same)).hexdigest()
-

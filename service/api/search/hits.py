@@ -103,7 +103,9 @@ class Rows(msgspec.Struct, frozen=True):
     """The first message of a session that was found by its title alone."""
 
 
-async def reread(conn: Connection, workspace_id: int, groups: Sequence[Group], found: Sequence[Fused]) -> Rows:
+async def reread(
+    conn: Connection, workspace_id: int, groups: Sequence[Group], found: Sequence[Fused]
+) -> Rows:
     """The rows of sessions with their matches, and of messages with their sessions."""
     bare = [group.session_id for group in groups if not group.matches]
     openings = await messages.first_of(conn, workspace_id, bare) if bare else {}
@@ -117,7 +119,9 @@ async def reread(conn: Connection, workspace_id: int, groups: Sequence[Group], f
     )
 
 
-def session_hits(shown: Sequence[Group], rows: Rows, terms: Sequence[Term], *, explain: bool) -> list[SessionHit]:
+def session_hits(
+    shown: Sequence[Group], rows: Rows, terms: Sequence[Term], *, explain: bool
+) -> list[SessionHit]:
     hits = []
     for group in shown:
         row = rows.sessions.get(group.session_id)
@@ -135,10 +139,16 @@ def session_hits(shown: Sequence[Group], rows: Rows, terms: Sequence[Term], *, e
 def opening(group: Group, rows: Rows) -> list[Fused]:
     """The first message, to open a session at that was found by its title alone."""
     id = rows.openings.get(group.session_id)
-    return [] if id is None else [Fused(id=id, session_id=group.session_id, unit="message", score=group.score, fused=0.0)]
+    return (
+        []
+        if id is None
+        else [Fused(id=id, session_id=group.session_id, unit="message", score=group.score, fused=0.0)]
+    )
 
 
-def message_hits(shown: Sequence[Fused], rows: Rows, terms: Sequence[Term], *, explain: bool) -> list[MessageHit]:
+def message_hits(
+    shown: Sequence[Fused], rows: Rows, terms: Sequence[Term], *, explain: bool
+) -> list[MessageHit]:
     hits = []
     for found in shown:
         row, session = rows.messages.get(found.id), rows.sessions.get(found.session_id)

@@ -58,16 +58,24 @@ async def search(call: Call, asked: SearchAsked) -> Answer:
     place = cursors.decode(asked.cursor, Cursor, of=of) if asked.cursor else Cursor("", 0)
     end = place.first + asked.limit
     try:
-        kept = call.desk.rankings.get(place.ranking, workspace_id=call.workspace_id) if asked.cursor else await rank(call, asked)
+        kept = (
+            call.desk.rankings.get(place.ranking, workspace_id=call.workspace_id)
+            if asked.cursor
+            else await rank(call, asked)
+        )
         if end > kept.length and kept.goes_on:
             kept = await lengthened(call, asked, kept)
             place = Cursor("", place.first)
     except IndexDamaged as error:
-        raise NotYet("The text index is being built anew: try again in a minute.", retry_after_s=10) from error
+        raise NotYet(
+            "The text index is being built anew: try again in a minute.", retry_after_s=10
+        ) from error
     shown = msgspec.structs.replace(
         kept, sessions=kept.sessions[place.first : end], messages=kept.messages[place.first : end]
     )
-    rows, lag = await asyncio.gather(reread(call, shown), call.desk.lags.of(call.workspace_id, call.resources))
+    rows, lag = await asyncio.gather(
+        reread(call, shown), call.desk.lags.of(call.workspace_id, call.resources)
+    )
     found = results.of(shown, rows, lag, asked)
     if asked.limit and (end < kept.length or kept.goes_on):
         name = place.ranking or call.desk.rankings.keep(kept)
@@ -92,7 +100,9 @@ async def lengthened(call: Call, asked: SearchAsked, kept: Kept) -> Kept:
     by_session = asked.group_by == "session"
     return msgspec.structs.replace(
         kept,
-        messages=kept.messages if by_session else kept.messages + [each for each in more if each.unit == "message"],
+        messages=kept.messages
+        if by_session
+        else kept.messages + [each for each in more if each.unit == "message"],
         sessions=kept.sessions
         + [group for group in engine.grouped(more) if by_session and group.session_id not in sessions],
         whole=True,
@@ -102,7 +112,9 @@ async def lengthened(call: Call, asked: SearchAsked, kept: Kept) -> Kept:
 async def rank(call: Call, asked: SearchAsked) -> Kept:
     """Ask the indexes. Errors: `IndexDamaged`; `NotYet` when they have not seen the write that was named."""
     resources, workspace_id = call.resources, call.workspace_id
-    query = await asking.query(asked, now_ms=shapes.epoch_ms(call.now), db=resources.db, workspace_id=workspace_id)
+    query = await asking.query(
+        asked, now_ms=shapes.epoch_ms(call.now), db=resources.db, workspace_id=workspace_id
+    )
     token = commit_of(asked.commit, call.desk) or call.commit
     await freshness.wait_for(token, workspace_id, resources, by_meaning=asked.type == "semantic")
     ranking = await engine.search(

@@ -53,13 +53,19 @@ def of(shown: Kept, rows: hits.Rows, lag: Lag, asked: SearchAsked) -> SessionRes
     if asked.group_by == "session":
         sessions = hits.session_hits(shown.sessions, rows, shown.terms, explain=asked.explain)
         return SessionResults(results=sessions, **common)
-    return MessageResults(results=hits.message_hits(shown.messages, rows, shown.terms, explain=asked.explain), **common)
+    return MessageResults(
+        results=hits.message_hits(shown.messages, rows, shown.terms, explain=asked.explain), **common
+    )
 
 
 def facets(counts: Counts) -> dict[str, list[FacetValue]]:
     """The most frequent values of each facet first; days in their order."""
     found: dict[str, list[FacetValue]] = {}
     for facet, values in counts.facets.items():
-        ordered = sorted(values.items()) if facet == "day" else sorted(values.items(), key=lambda each: (-each[1], each[0]))
+        ordered = (
+            sorted(values.items())
+            if facet == "day"
+            else sorted(values.items(), key=lambda each: (-each[1], each[0]))
+        )
         found[facet] = [FacetValue(value, count) for value, count in ordered]
     return found

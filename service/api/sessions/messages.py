@@ -25,7 +25,9 @@ class MessagesAsked(SessionAsked, kw_only=True, rename="camel"):
     cursor: Cursor = None
     around: Annotated[
         params.Name | None,
-        Meta(description="A message's id or external id, or the id of a transcript record: it stands in the middle of the page."),
+        Meta(
+            description="A message's id or external id, or the id of a transcript record: it stands in the middle of the page."
+        ),
     ] = None
 
 

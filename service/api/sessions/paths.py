@@ -64,7 +64,9 @@ class Deleted(msgspec.Struct):
 
 
 class SessionAsked(msgspec.Struct, kw_only=True):
-    source: Annotated[params.Name | None, Meta(description="Of which source, where several share an external id.")] = None
+    source: Annotated[
+        params.Name | None, Meta(description="Of which source, where several share an external id.")
+    ] = None
 
 
 class SessionAskedById(SessionAsked, kw_only=True):
@@ -190,11 +192,11 @@ def page(rows: list[dict[str, Any]], asked: SessionsAsked) -> Sessions:
     shown = rows[: asked.limit]
     listed = Sessions([shapes.session(row) for row in shown])
     if len(rows) > len(shown) > 0:
-        listed.next_cursor = cursors.encode(Position(shown[-1]["sort_value"], shown[-1]["id"]), of=order(asked))
+        listed.next_cursor = cursors.encode(
+            Position(shown[-1]["sort_value"], shown[-1]["id"]), of=order(asked)
+        )
     return listed
 
 
 def order(asked: SessionsAsked) -> str:
     return f"sessions {asked.sort} {asked.order}"
-
-

@@ -92,13 +92,17 @@ async def found(call: Call, slug: str) -> tuple[dict[str, Any], list[dict[str, A
     raise NotFound("Session not found")
 
 
-def without_paths(session: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def without_paths(
+    session: dict[str, Any], rows: list[dict[str, Any]]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The same session and messages, as anybody may see them."""
     path = session["project_path"] or ""
     in_json = msgspec.json.encode(path)[1:-1].decode()
     for row in rows:
         row["text"] = hidden(row["text"], path) if row["text"] else row["text"]
-        row["parts"] = [Part(part.type, hidden(part.content.decode(), in_json).encode()) for part in row["parts"]]
+        row["parts"] = [
+            Part(part.type, hidden(part.content.decode(), in_json).encode()) for part in row["parts"]
+        ]
     return session | {"title": hidden(session["title"] or "", path) or None}, rows
 
 
@@ -145,7 +149,9 @@ def prefers_html(accept: str) -> bool:
 def page(session: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     """The page: text only, nothing in it runs."""
     title = html.escape(session["title"] or "Untitled session")
-    facts = html.escape(", ".join(filter(None, (session["source"], session["model"], day(session["created_at"])))))
+    facts = html.escape(
+        ", ".join(filter(None, (session["source"], session["model"], day(session["created_at"]))))
+    )
     turns = "".join(turn(row) for row in rows)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'

@@ -46,6 +46,8 @@ async def get_stats(call: Call, asked: Nothing) -> Answer:
             total_tokens=totals.tokens,
             total_cost=usd(totals.cost_usd),
             total_duration_ms=totals.duration_ms,
-            model_usage={use.model: ModelUsage(use.tokens, usd(use.cost_usd), use.sessions) for use in models},
+            model_usage={
+                use.model: ModelUsage(use.tokens, usd(use.cost_usd), use.sessions) for use in models
+            },
         )
     )

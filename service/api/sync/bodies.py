@@ -25,7 +25,9 @@ class SessionBody(msgspec.Struct, kw_only=True, rename="camel"):
     project_name: str | None = None
     model: str | None = None
     provider: str | None = None
-    source: Annotated[str | None, Meta(description="claude-code, codex-cli, opencode, ...: which tool it is from.")] = None
+    source: Annotated[
+        str | None, Meta(description="claude-code, codex-cli, opencode, ...: which tool it is from.")
+    ] = None
     prompt_tokens: Count = None
     completion_tokens: Count = None
     cache_read_tokens: Count = None
@@ -57,7 +59,9 @@ class MessageBody(msgspec.Struct, kw_only=True, rename="camel"):
     created_at: Annotated[Time, Meta(description="`timestamp` is taken too.")] = None
     parts: Annotated[
         list[dict[str, Any]] | None,
-        Meta(description="`{type, content}`, or flat `{type, toolName, args}`. All parts of the message; absent: they stay."),
+        Meta(
+            description="`{type, content}`, or flat `{type, toolName, args}`. All parts of the message; absent: they stay."
+        ),
     ] = None
     attrs: dict[str, Any] | None = None
 

@@ -64,5 +64,7 @@ async def apart(
     first = await store(call, sessions=sessions[:middle], messages=messages[:messages_first])
     second = await store(call, sessions=sessions[middle:], messages=messages[messages_first:])
     return Stored(
-        first.session_ids + second.session_ids, first.message_ids + second.message_ids, first.errors + second.errors
+        first.session_ids + second.session_ids,
+        first.message_ids + second.message_ids,
+        first.errors + second.errors,
     )
