@@ -38,6 +38,9 @@ TICK_S = 0.1
 HOPELESS = 3
 """A part that ends so many times before the service was ever ready will not get better."""
 
+ALLOCATOR = {"MALLOC_ARENA_MAX": "2"}
+"""glibc otherwise keeps freed memory in an arena a thread: a worker's batches of long texts would add up."""
+
 log = structlog.get_logger()
 
 
@@ -81,7 +84,7 @@ def start(settings: Settings, listener: socket.socket, parts: list[Kept]) -> Non
     keep_partitions(url, now=datetime.now(UTC), keep_hours=settings.change_log_hours)
     if first_start.prepare(url, settings.key_file):
         log.info("key_written", file=str(settings.key_file))
-    environ = {**os.environ, **to_environment(settings)}
+    environ = {**ALLOCATOR, **os.environ, **to_environment(settings)}
     socket_number = listener.fileno()
     parts.append(Kept("worker", lambda: Program("worker", "--kept", environ=environ)))
     parts.append(
