@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from indexing.fulltext import TantivyReader, TantivyWriter, open_reader, open_writer
 from service.postgres import EmbeddedPostgres
 from service.storage.migrations import migrate
 
@@ -109,3 +110,17 @@ def enterable_directory() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="backscroll-test-", dir="/tmp") as directory:
         Path(directory).chmod(0o755)
         yield Path(directory)
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[TantivyWriter]:
+    """A text index of the test's own, to write."""
+    opened = open_writer(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def reader(tmp_path: Path, writer: TantivyWriter) -> TantivyReader:
+    """The same, to read."""
+    return open_reader(tmp_path)
