@@ -4,7 +4,7 @@ Rule: the normal form is a fixed point. `normalise` takes what clients send (nes
 `{type, toolName, args}`, Claude's and OpenAI's blocks); what it does not know it keeps as it came, as a `file`.
 Values inside are copied as text, so that key order and the spelling of numbers in arguments survive.
 
-The text given is valid JSON without lone surrogates and NUL (`service/api/gate/json_items.py` sees to it).
+The text given is valid JSON without lone surrogates and NUL (`service/model/json_items.py` sees to it).
 """
 
 from __future__ import annotations

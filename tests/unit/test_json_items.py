@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.gate import json_items
+from service.model import json_items
 from service.errors import RequestError, TooLarge
 
 JSON = st.recursive(

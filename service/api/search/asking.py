@@ -12,7 +12,8 @@ from indexing import query as language
 from indexing.model import Facet, Filter, Query
 from indexing.search import Mode
 from service.api import shapes
-from service.api.gate import json_items, params
+from service.api.gate import params
+from service.model import json_items
 from service.api.gate.params import Cursor, Moment, Names, Zone
 from service.errors import RequestError
 from service.model import sources

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from service.api.gate import json_items, params
+from service.api.gate import params
+from service.model import json_items
 from service.errors import RequestError
 from service.storage.messages import MessagePatch
 from service.storage.sessions import SessionPatch

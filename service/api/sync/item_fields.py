@@ -16,7 +16,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from service.api.gate import json_items
+from service.model import json_items
 from service.errors import RequestError
 from service.model import parts, sources
 from service.model.message import Part
