@@ -13,10 +13,9 @@ from indexing.model import Facet, Filter, Query
 from indexing.search import Mode
 from service.api import shapes
 from service.api.gate import params
-from service.model import json_items
 from service.api.gate.params import Cursor, Moment, Names, Zone
 from service.errors import RequestError
-from service.model import sources
+from service.model import json_items, sources
 from service.model.message import Role
 from service.storage import sessions
 from service.storage.database import Database

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Meta
 
 from service.api.gate import params
-from service.model import json_items
 from service.errors import RequestError
+from service.model import json_items
 from service.storage.messages import MessagePatch
 from service.storage.sessions import SessionPatch
 

@@ -16,9 +16,8 @@ from typing import Any
 
 from msgspec import Raw
 
-from service.model import json_items
 from service.errors import RequestError
-from service.model import parts, sources
+from service.model import json_items, parts, sources
 from service.model.message import Part
 
 MAX_ID_CHARS = 512
