@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from indexing.model import Field, Passage
@@ -27,7 +28,9 @@ _WORD = re.compile(rf"(?:[^\W_][{_JOINED}]*)+|_+|[^\w\s](?:[{_JOINED}]|\u200d[^\
 """A word, or one sign: an emoji with all that is joined to it is one."""
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n")
 _SENTENCE_END = re.compile(r"""[.!?…][)\]"'”’»*`]*$""")
-_UNSPACED_END = re.compile("[。！？]$")
+_ENDS = frozenset(""".!?…)]"'”’»*`""")
+"""What the last character of a sentence can be."""
+_UNSPACED_ENDS = frozenset("。！？")
 _LONGEST_WORD = 32
 _Word = tuple[int, int, int]
 """Start, end, tokens (estimated)."""
@@ -76,6 +79,13 @@ def distinct(fields: Sequence[Field]) -> list[Field]:
 
 def cut(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each passage of a text."""
+    if (
+        len(text) <= _LONGEST_TOKENS
+    ):  # no character is more than a token, and every one but spaces is of a word
+        start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+        if start < end:
+            yield start, end
+        return
     waiting: list[_Word] = []
     tokens = 0
     for word in _words(text):
@@ -105,12 +115,12 @@ def _best_cut(text: str, words: list[_Word]) -> int:
 
 def _rank(text: str, word: _Word, following: _Word) -> int:
     """How good a border is: 3 a paragraph, 2 a sentence or line, 1 between words, 0 inside one."""
-    between = text[word[1] : following[0]]
-    if _PARAGRAPH.search(between):
-        return 3
-    if "\n" in between or _UNSPACED_END.search(text, word[0], word[1]):
+    between, last = text[word[1] : following[0]], text[word[1] - 1]
+    if "\n" in between:
+        return 3 if _PARAGRAPH.search(between) else 2
+    if last in _UNSPACED_ENDS:
         return 2
-    if between and _SENTENCE_END.search(text, max(word[1] - 3, 0), word[1]):
+    if between and last in _ENDS and _SENTENCE_END.search(text, max(word[1] - 3, 0), word[1]):
         return 2
     return 1 if between else 0
 
@@ -119,6 +129,9 @@ def _words(text: str) -> Iterator[_Word]:
     """The words and signs of a text; a word that is long, or has no spaces around it (CJK), in pieces."""
     for match in _WORD.finditer(text):
         start, end = match.span()
+        if end - start <= _LONGEST_WORD:
+            yield start, end, _tokens(match[0])
+            continue
         while start < end:
             stop = _whole(text, min(start + _LONGEST_WORD, end), end)
             yield start, stop, _tokens(text[start:stop])
@@ -133,6 +146,7 @@ def _whole(text: str, stop: int, end: int) -> int:
     return stop
 
 
+@lru_cache(maxsize=50_000)
 def _tokens(word: str) -> int:
     """About as many as the tokenizer of MiniLM makes: one for six letters of English, two for letters mixed with digits, one a character else."""
     if not word.isascii():

@@ -27,7 +27,11 @@ create table sessions (
     completion_tokens bigint check (completion_tokens >= 0),
     cache_read_tokens bigint check (cache_read_tokens >= 0),
     cache_write_tokens bigint check (cache_write_tokens >= 0),
-    total_tokens bigint generated always as (coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0)) stored,
+    -- The four counts are disjoint: prompt tokens are those that were neither read from a cache nor written to one.
+    total_tokens bigint generated always as (
+        coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0)
+        + coalesce(cache_read_tokens, 0) + coalesce(cache_write_tokens, 0)
+    ) stored,
     cost_usd numeric(20, 10) check (cost_usd >= 0),
     duration_ms bigint check (duration_ms >= 0),
     status text,
@@ -39,6 +43,11 @@ create table sessions (
     expected_output text,
     attrs jsonb not null default '{}',
     message_count integer not null default 0 check (message_count >= 0),
+    -- Which sides have brought something of it: an import of its transcript, a client that syncs.
+    transcript boolean not null default false,
+    client boolean not null default false,
+    -- Totals that its transcript has told, which no client replaces: 1 tokens, 2 cost, 4 duration.
+    transcript_totals smallint not null default 0,
     created_at timestamptz not null,
     -- Of the latest activity: the newest message, or a write that changed the session.
     updated_at timestamptz not null,
@@ -87,6 +96,10 @@ create table messages (
     eval_status text check (eval_status in ('golden', 'correct', 'incorrect', 'needs_review')),
     expected_output text,
     notes text,
+    -- Its content is the transcript's: a client fills only what is unknown.
+    transcript boolean not null default false,
+    -- Of a transcript's message: a hash of what it says, by which a client's copy of it is known.
+    text_key bigint,
     created_at timestamptz not null,
     changed_xid xid8 not null default pg_current_xact_id(),
     primary key (workspace_id, id),
@@ -108,35 +121,82 @@ create table parts (
 );
 
 -- Every transcript record, tool-use id or plugin's id that went into a message: each message once,
--- whether it came by a plugin, by import, or both.
+-- whether it came by a plugin, by import, or both. origin: which side names the message so.
 create table message_records (
     workspace_id bigint not null,
     session_id bigint not null,
     record_id text not null check (length(record_id) between 1 and 512),
     message_id bigint not null,
+    origin text not null check (origin in ('transcript', 'client', 'both')),
     primary key (workspace_id, session_id, record_id),
     foreign key (workspace_id, message_id) references messages on delete cascade
 );
 
 create index message_records_by_message on message_records (workspace_id, message_id);
 
--- Transcript lines as they lay on disk (zstd), so that a better parser can read them again.
-create table raw_lines (
+-- Which raw lines a message was read from: offsets of their first bytes in the stream, ascending.
+create table message_lines (
+    workspace_id bigint not null,
+    message_id bigint not null,
+    stream text not null check (length(stream) between 1 and 128),
+    offsets bigint[] not null,
+    primary key (workspace_id, message_id, stream),
+    foreign key (workspace_id, message_id) references messages on delete cascade
+);
+
+-- Transcript lines as they lay on disk, so that a better parser can read them again: a chunk is lines of one
+-- session in one stream (the content of a file, on whatever path), one after the other without newlines, as one
+-- zstd frame. offsets and sizes are theirs, in bytes, in the stream's order.
+create table raw_chunks (
     workspace_id bigint not null,
     session_id bigint not null,
-    ordinal bigint not null check (ordinal >= 0),
-    line_sha256 bytea not null check (length(line_sha256) = 32),
-    line_zstd bytea not null,
-    imported_at timestamptz not null default now(),
-    primary key (workspace_id, session_id, ordinal),
-    foreign key (workspace_id, session_id) references sessions on delete cascade
+    stream text not null check (length(stream) between 1 and 128),
+    first_offset bigint not null check (first_offset >= 0),
+    format text not null check (length(format) between 1 and 100),
+    path text not null,
+    offsets bigint[] not null,
+    sizes integer[] not null,
+    bytes_sha256 bytea not null check (length(bytes_sha256) = 32),
+    zstd bytea not null,
+    primary key (workspace_id, session_id, stream, first_offset),
+    foreign key (workspace_id, session_id) references sessions on delete cascade,
+    check (cardinality(offsets) = cardinality(sizes) and offsets[1] = first_offset)
+);
+
+create index raw_chunks_by_stream on raw_chunks (workspace_id, stream, first_offset);
+-- Compressed already.
+alter table raw_chunks alter column zstd set storage external;
+
+-- How far each file of each machine was read; written in the transaction of what was read.
+create table import_files (
+    workspace_id bigint not null references workspaces on delete cascade,
+    machine text not null check (length(machine) between 1 and 200),
+    path text not null check (length(path) between 1 and 2500),
+    source text not null,
+    format text not null,
+    stream text not null,
+    inode numeric(20) not null check (inode >= 0),
+    size bigint not null check (size >= 0),
+    mtime_ms bigint not null,
+    read_to bigint not null check (read_to >= 0),
+    tail_sha256 text not null,
+    resume_offset bigint not null check (resume_offset >= 0),
+    state json not null,
+    parser_version integer not null,
+    sessions bigint not null check (sessions >= 0),
+    messages bigint not null check (messages >= 0),
+    lines bigint not null check (lines >= 0),
+    left_out jsonb not null,
+    read_at timestamptz not null,
+    primary key (workspace_id, machine, path)
 );
 
 -- What was deleted here stays deleted when a client sends it again.
--- Of a message session_external_id is its session's; of a session it is the session's own.
+-- Of a message session_external_id is its session's, and every id by which it was known has a row; of a session
+-- it is the session's own. Of a raw line external_id is `<stream>:<offset>`.
 create table tombstones (
     workspace_id bigint not null references workspaces on delete cascade,
-    kind text not null check (kind in ('session', 'message')),
+    kind text not null check (kind in ('session', 'message', 'line')),
     source text not null,
     session_external_id text not null,
     external_id text not null,

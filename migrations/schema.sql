@@ -211,7 +211,7 @@ CREATE TABLE sessions (
     completion_tokens bigint,
     cache_read_tokens bigint,
     cache_write_tokens bigint,
-    total_tokens bigint GENERATED ALWAYS AS ((COALESCE(prompt_tokens, (0)::bigint) + COALESCE(completion_tokens, (0)::bigint))) STORED,
+    total_tokens bigint GENERATED ALWAYS AS ((((COALESCE(prompt_tokens, (0)::bigint) + COALESCE(completion_tokens, (0)::bigint)) + COALESCE(cache_read_tokens, (0)::bigint)) + COALESCE(cache_write_tokens, (0)::bigint))) STORED,
     cost_usd numeric(20,10),
     duration_ms bigint,
     status text,
@@ -223,6 +223,9 @@ CREATE TABLE sessions (
     expected_output text,
     attrs jsonb DEFAULT '{}'::jsonb NOT NULL,
     message_count integer DEFAULT 0 NOT NULL,
+    transcript boolean DEFAULT false NOT NULL,
+    client boolean DEFAULT false NOT NULL,
+    transcript_totals smallint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     changed_xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
@@ -338,6 +341,8 @@ CREATE TABLE messages (
     eval_status text,
     expected_output text,
     notes text,
+    transcript boolean DEFAULT false NOT NULL,
+    text_key bigint,
     created_at timestamp with time zone NOT NULL,
     changed_xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
     CONSTRAINT messages_cache_read_tokens_check CHECK ((cache_read_tokens >= 0)),
@@ -418,6 +423,8 @@ CREATE TABLE message_records (
     session_id bigint NOT NULL,
     record_id text NOT NULL,
     message_id bigint NOT NULL,
+    origin text NOT NULL,
+    CONSTRAINT message_records_origin_check CHECK ((origin = ANY (ARRAY['transcript'::text, 'client'::text, 'both'::text]))),
     CONSTRAINT message_records_record_id_check CHECK (((length(record_id) >= 1) AND (length(record_id) <= 512)))
 );
 
@@ -438,32 +445,115 @@ CREATE POLICY own_workspace ON message_records USING ((workspace_id = current_wo
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE message_records TO backscroll_app;
 
 
--- raw_lines
+-- message_lines
 
-CREATE TABLE raw_lines (
+CREATE TABLE message_lines (
     workspace_id bigint NOT NULL,
-    session_id bigint NOT NULL,
-    ordinal bigint NOT NULL,
-    line_sha256 bytea NOT NULL,
-    line_zstd bytea NOT NULL,
-    imported_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT raw_lines_line_sha256_check CHECK ((length(line_sha256) = 32)),
-    CONSTRAINT raw_lines_ordinal_check CHECK ((ordinal >= 0))
+    message_id bigint NOT NULL,
+    stream text NOT NULL,
+    offsets bigint[] NOT NULL,
+    CONSTRAINT message_lines_stream_check CHECK (((length(stream) >= 1) AND (length(stream) <= 128)))
 );
 
-ALTER TABLE ONLY raw_lines FORCE ROW LEVEL SECURITY;
+ALTER TABLE ONLY message_lines FORCE ROW LEVEL SECURITY;
 
-ALTER TABLE ONLY raw_lines
-    ADD CONSTRAINT raw_lines_pkey PRIMARY KEY (workspace_id, session_id, ordinal);
+ALTER TABLE ONLY message_lines
+    ADD CONSTRAINT message_lines_pkey PRIMARY KEY (workspace_id, message_id, stream);
 
-ALTER TABLE ONLY raw_lines
-    ADD CONSTRAINT raw_lines_workspace_id_session_id_fkey FOREIGN KEY (workspace_id, session_id) REFERENCES sessions(workspace_id, id) ON DELETE CASCADE;
+ALTER TABLE ONLY message_lines
+    ADD CONSTRAINT message_lines_workspace_id_message_id_fkey FOREIGN KEY (workspace_id, message_id) REFERENCES messages(workspace_id, id) ON DELETE CASCADE;
 
-CREATE POLICY own_workspace ON raw_lines USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+ALTER TABLE message_lines ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE raw_lines ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_workspace ON message_lines USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE raw_lines TO backscroll_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE message_lines TO backscroll_app;
+
+
+-- raw_chunks
+
+CREATE TABLE raw_chunks (
+    workspace_id bigint NOT NULL,
+    session_id bigint NOT NULL,
+    stream text NOT NULL,
+    first_offset bigint NOT NULL,
+    format text NOT NULL,
+    path text NOT NULL,
+    offsets bigint[] NOT NULL,
+    sizes integer[] NOT NULL,
+    bytes_sha256 bytea NOT NULL,
+    zstd bytea NOT NULL,
+    CONSTRAINT raw_chunks_bytes_sha256_check CHECK ((length(bytes_sha256) = 32)),
+    CONSTRAINT raw_chunks_check CHECK (((cardinality(offsets) = cardinality(sizes)) AND (offsets[1] = first_offset))),
+    CONSTRAINT raw_chunks_first_offset_check CHECK ((first_offset >= 0)),
+    CONSTRAINT raw_chunks_format_check CHECK (((length(format) >= 1) AND (length(format) <= 100))),
+    CONSTRAINT raw_chunks_stream_check CHECK (((length(stream) >= 1) AND (length(stream) <= 128)))
+);
+ALTER TABLE ONLY raw_chunks ALTER COLUMN zstd SET STORAGE EXTERNAL;
+
+ALTER TABLE ONLY raw_chunks FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY raw_chunks
+    ADD CONSTRAINT raw_chunks_pkey PRIMARY KEY (workspace_id, session_id, stream, first_offset);
+
+CREATE INDEX raw_chunks_by_stream ON raw_chunks USING btree (workspace_id, stream, first_offset);
+
+ALTER TABLE ONLY raw_chunks
+    ADD CONSTRAINT raw_chunks_workspace_id_session_id_fkey FOREIGN KEY (workspace_id, session_id) REFERENCES sessions(workspace_id, id) ON DELETE CASCADE;
+
+CREATE POLICY own_workspace ON raw_chunks USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+ALTER TABLE raw_chunks ENABLE ROW LEVEL SECURITY;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE raw_chunks TO backscroll_app;
+
+
+-- import_files
+
+CREATE TABLE import_files (
+    workspace_id bigint NOT NULL,
+    machine text NOT NULL,
+    path text NOT NULL,
+    source text NOT NULL,
+    format text NOT NULL,
+    stream text NOT NULL,
+    inode numeric(20,0) NOT NULL,
+    size bigint NOT NULL,
+    mtime_ms bigint NOT NULL,
+    read_to bigint NOT NULL,
+    tail_sha256 text NOT NULL,
+    resume_offset bigint NOT NULL,
+    state json NOT NULL,
+    parser_version integer NOT NULL,
+    sessions bigint NOT NULL,
+    messages bigint NOT NULL,
+    lines bigint NOT NULL,
+    left_out jsonb NOT NULL,
+    read_at timestamp with time zone NOT NULL,
+    CONSTRAINT import_files_inode_check CHECK ((inode >= (0)::numeric)),
+    CONSTRAINT import_files_lines_check CHECK ((lines >= 0)),
+    CONSTRAINT import_files_machine_check CHECK (((length(machine) >= 1) AND (length(machine) <= 200))),
+    CONSTRAINT import_files_messages_check CHECK ((messages >= 0)),
+    CONSTRAINT import_files_path_check CHECK (((length(path) >= 1) AND (length(path) <= 2500))),
+    CONSTRAINT import_files_read_to_check CHECK ((read_to >= 0)),
+    CONSTRAINT import_files_resume_offset_check CHECK ((resume_offset >= 0)),
+    CONSTRAINT import_files_sessions_check CHECK ((sessions >= 0)),
+    CONSTRAINT import_files_size_check CHECK ((size >= 0))
+);
+
+ALTER TABLE ONLY import_files FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY import_files
+    ADD CONSTRAINT import_files_pkey PRIMARY KEY (workspace_id, machine, path);
+
+ALTER TABLE ONLY import_files
+    ADD CONSTRAINT import_files_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;
+
+ALTER TABLE import_files ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_workspace ON import_files USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE import_files TO backscroll_app;
 
 
 -- tombstones
@@ -475,7 +565,7 @@ CREATE TABLE tombstones (
     session_external_id text NOT NULL,
     external_id text NOT NULL,
     deleted_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT tombstones_kind_check CHECK ((kind = ANY (ARRAY['session'::text, 'message'::text])))
+    CONSTRAINT tombstones_kind_check CHECK ((kind = ANY (ARRAY['session'::text, 'message'::text, 'line'::text])))
 );
 
 ALTER TABLE ONLY tombstones FORCE ROW LEVEL SECURITY;

@@ -14,9 +14,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from service.api.about import health, metrics, schema
+from service.api.auth import paths as auth
 from service.api.gate import errors
 from service.api.gate.edge import Edge
 from service.api.gate.routes import Desk
+from service.api.importing import paths as importing
 from service.api.search import paths as search
 from service.api.sessions import messages, shared, stats
 from service.api.sessions import paths as sessions
@@ -30,6 +32,8 @@ ROUTES: list[HTTPRouteHandler] = [
     sync.sync_message,
     sync.sync_batch,
     sync.sync_sessions_list,
+    importing.import_transcripts,
+    importing.list_imported_files,
     sessions.list_sessions,
     sessions.get_session_by_query,
     sessions.get_session,
@@ -43,6 +47,8 @@ ROUTES: list[HTTPRouteHandler] = [
     search.search_by_body_short,
     shared.get_shared,
     stats.get_stats,
+    auth.sign_in,
+    auth.sign_out,
     metrics.get_metrics,
     schema.get_schema,
 ]

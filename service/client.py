@@ -11,13 +11,27 @@ from types import TracebackType
 from typing import Any
 
 import httpx
+import zstandard
 
-from service.errors import RequestError, SettingError, Unauthorized, Unreachable
+from service.errors import (
+    BackscrollError,
+    Forbidden,
+    NotFound,
+    NotYet,
+    RequestError,
+    SettingError,
+    TooLarge,
+    TooMany,
+    Unauthorized,
+    Unreachable,
+)
 from service.settings import Settings
 
 Json = dict[str, Any]
 TIMEOUT_S = 60.0
 PAGE = 500
+FILES_PAGE = 5000
+NEAR = ("127.0.0.1", "localhost", "::1")
 
 
 class Client:
@@ -27,6 +41,7 @@ class Client:
         self.url = url
         self.commit: str | None = None
         """The token of the latest write; reads and searches from then on wait until they contain it."""
+        self._near = httpx.URL(url).host in NEAR
         self._http = httpx.Client(
             base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT_S, trust_env=use_proxy
         )
@@ -85,6 +100,32 @@ class Client:
             "POST", "/sync/batch", json={"sessions": list(sessions), "messages": list(messages)}
         )
 
+    def import_lines(self, lines: bytes, *, restore: bool = False) -> Json:
+        """Send what an importer found (`service/importers/wire.py`), as NDJSON; the answer counts and names what failed.
+
+        Compressed, but not to this machine: there packing took longer than sending, a sixth of an import.
+        """
+        headers = {"Content-Type": "application/x-ndjson"}
+        if not self._near:
+            lines = zstandard.ZstdCompressor(level=3).compress(lines)
+            headers["Content-Encoding"] = "zstd"
+        return self._call(
+            "POST",
+            "/api/import",
+            params={"restore": "true"} if restore else None,
+            content=lines,
+            headers=headers,
+        )
+
+    def import_files(self, machine: str) -> Json:
+        """How far each file of a machine is read, all pages as one, and the name of the key's workspace."""
+        given = {"machine": machine, "limit": FILES_PAGE}
+        answer = page = self._call("GET", "/api/import/files", params=given)
+        while cursor := page.get("nextCursor"):
+            page = self._call("GET", "/api/import/files", params=given | {"cursor": cursor})
+            answer["files"] += page["files"]
+        return answer
+
     def label(self, session_id: str, **fields: Any) -> Json:
         """Change a session's title, tags, notes, status and so on."""
         return self._call("PATCH", f"/api/sessions/{session_id}", json=fields)
@@ -93,11 +134,15 @@ class Client:
         return self._call("DELETE", f"/api/sessions/{session_id}")
 
     def _call(
-        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
-    ) -> Json:
-        headers = {"X-After": self.commit} if self.commit and not path.startswith("/sync") else {}
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None,
+        content: bytes | None = None, headers: Mapping[str, str] | None = None,
+    ) -> Json:  # fmt: skip
+        reads = self.commit and not path.startswith("/sync") and content is None
+        given = {**(headers or {}), **({"X-After": self.commit or ""} if reads else {})}
         try:
-            answer = self._http.request(method, path, params=params, json=json, headers=headers)
+            answer = self._http.request(
+                method, path, params=params, json=json, content=content, headers=given
+            )
         except httpx.TransportError as error:
             raise Unreachable(
                 f"Backscroll does not answer at {self.url}: start it with `backscroll serve`, or set BACKSCROLL_URL."
@@ -132,14 +177,30 @@ def read_key(settings: Settings) -> str:
         ) from error
 
 
-def refusal(answer: httpx.Response, *, url: str) -> RequestError:
+def refusal(answer: httpx.Response, *, url: str) -> BackscrollError:
     """The error that an answer stands for, in the service's words where it has some."""
-    if answer.status_code == 401:
+    status = answer.status_code
+    if status == 401:
         return Unauthorized(
             f"The service at {url} does not accept this key: check BACKSCROLL_API_KEY, BACKSCROLL_HOME and BACKSCROLL_URL."
         )
     try:
         sentence = str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):
-        sentence = f"The service at {url} answered {answer.status_code}; is that Backscroll?"
-    return RequestError(sentence)
+        sentence = f"The service at {url} answered {status}; is that Backscroll?"
+    if status == 429:
+        return TooMany(sentence, retry_after_s=retry_after_s(answer))
+    if status in {502, 503, 504}:
+        return NotYet(sentence, retry_after_s=retry_after_s(answer))
+    if status >= 500:
+        return BackscrollError(
+            f"The service at {url} answered {status} ({sentence.rstrip('.')}); its log says more."
+        )
+    kinds = {403: Forbidden, 404: NotFound, 413: TooLarge}
+    return kinds.get(status, RequestError)(sentence)
+
+
+def retry_after_s(answer: httpx.Response) -> float:
+    """How long an answer asks to wait; a second where it does not say."""
+    told = answer.headers.get("Retry-After", "")
+    return float(told) if told.isdigit() else 1.0

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import platformdirs
+from msgspec import Meta
 
 from service.errors import SettingError
 
@@ -49,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long the change log is kept at least; a live stream can resume for as long."""
     request_log_days: int = 30
     """How long the request log is kept."""
+    allowed_hosts: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:,\[\] -]*$")] = ""
+    """Names, with commas between, under which browsers may reach it besides localhost; else only a key opens."""
 
     @property
     def base_url(self) -> str:

@@ -19,6 +19,7 @@ import structlog
 
 from service.bootstrap import Resources
 from service.jobs import schedule
+from service.jobs.backlog import Backlog
 from service.jobs.embed import embed_for_ever
 from service.jobs.index_words import index_words
 from service.jobs.split_messages import split_messages
@@ -37,11 +38,11 @@ Part = Callable[[], Coroutine[Any, Any, None]]
 async def run_worker(resources: Resources) -> None:
     """Work until cancelled; then stop within seconds, with nothing lost: what was not finished is repeated."""
     feed = Feed(resources.url)
-    queued = asyncio.Event()
+    queued, backlog = asyncio.Event(), Backlog()
     parts: dict[str, Part] = {
         "feed": feed.run,
-        "index_words": lambda: index_words(resources.db, feed, resources.settings.text_index_dir),
-        "split_messages": lambda: split_messages(resources.db, resources.url, feed, queued),
+        "index_words": lambda: index_words(resources.db, feed, resources.settings.text_index_dir, backlog),
+        "split_messages": lambda: split_messages(resources.db, resources.url, feed, queued, backlog),
         "embed": lambda: embed_for_ever(resources, queued),
     }
     scheduler = schedule.start(resources)

@@ -8,16 +8,20 @@ Two readings of every text:
 Stems are what people look up; forms, with their positions, answer phrases, prefixes and whole identifiers
 (`foo.bar` and `src/app.py` are phrases of forms). Both are lower case and without accents (café = cafe).
 What tantivy's analyzers cannot do (borders inside camelCase, scripts without spaces, Unicode normal forms) is done
-to the text before they see it, by `for_stems` and `for_forms`: measured, 9 and 25 microseconds a kilobyte, against 87
-for tokens made in Python.
+to the text before they see it, by `for_stems` and `for_forms`, and for both at once by `for_both`. They look at bytes
+and not at letters where they can: measured on tool output, 20 microseconds a kilobyte for both, against 95 with regular
+expressions over the text, and 87 for tokens made in Python.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
+from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
@@ -25,6 +29,17 @@ TOKEN_BYTES = 64
 """A longer token is noise (a checksum in base64, a minified bundle), which nobody types."""
 
 _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{128,}")
+_LONG = b"b" * 128
+
+
+def _classes(**letters: str) -> bytes:
+    """A table for `bytes.translate`: each of the letters becomes the name of its class, and all else a space."""
+    known = {ord(letter): ord(name) for name, members in letters.items() for letter in members}
+    return bytes(known.get(byte, 0x20) for byte in range(256))
+
+
+_IN_BLOB = _classes(b=ascii_letters + digits + "+/=_-")
+_IN_WORD = _classes(A=ascii_uppercase, a=ascii_lowercase + digits)
 # An upper-case letter that begins a piece: after a lower-case letter or digit, or as the last of a run (HTTPServer).
 # The letter comes first in the pattern because a class is much faster to scan for than a look-behind.
 _PIECE = re.compile(r"[A-Z](?:(?<=[a-z0-9][A-Z])|(?<=[A-Z][A-Z])(?=[a-z]))")
@@ -38,6 +53,8 @@ _RUN = re.compile(f"[{_UNSPACED}]+")
 _MARKS = "\u00ad\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670\u200b-\u200d\u2060\ufe00-\ufe0f"
 MARK = re.compile(f"[{_MARKS}]+")
 """Accents that no composed letter holds, vowel points, soft hyphens, joiners: a word with and without them is one."""
+MAX_KEPT_CHARS = 40
+"""Of a stretch beyond ASCII whose analysis is remembered."""
 CHUNK = re.compile(rf"(?:[^\W_][{_MARKS}]*)+")
 """A stretch of letters and digits: never less than a form."""
 
@@ -64,14 +81,27 @@ def forms(text: str) -> list[str]:
 
 def for_stems(text: str) -> str:
     """The text in which the analyzer `STEMS` finds the stems."""
-    text = _PIECE.sub(r" \g<0>", _BLOB.sub(" ", text))
-    return text if text.isascii() else _RUN.sub(_in_pairs, normal(text))
+    return for_both(text)[0]
 
 
 def for_forms(text: str) -> str:
     """The text in which the analyzer `FORMS` finds the forms."""
-    text = _BLOB.sub(" ", text)
-    return text if text.isascii() else _RUN.sub(_one_by_one, normal(text))
+    return for_both(text)[1]
+
+
+def for_both(text: str) -> tuple[str, str]:
+    """The texts for stems and for forms.
+
+    >>> for_both("HTTPServer 東京都")
+    ('HTTP Server  東京 京都 ', 'HTTPServer  東 京 都 ')
+    """
+    text = _without_blobs(text)
+    apart = _in_pieces(text)
+    if text.isascii():
+        return apart, text
+    return apart.encode("ascii", "backscroll-stems").decode(), text.encode(
+        "ascii", "backscroll-forms"
+    ).decode()
 
 
 def normal(text: str) -> str:
@@ -101,6 +131,38 @@ def stem(piece: str) -> str:
     return found[0] if found else ""
 
 
+def _without_blobs(text: str) -> str:
+    # Few texts have one, and finding 128 equal bytes takes a tenth of the regular expression's time.
+    if len(text) < len(_LONG) or _LONG not in _encoded(text).translate(_IN_BLOB):
+        return text
+    return _BLOB.sub(" ", text)
+
+
+def _in_pieces(text: str) -> str:
+    """A space before each letter that begins a piece: as `pieces` cuts words, for a whole text."""
+    encoded = _encoded(text)
+    classes = encoded.translate(_IN_WORD)
+    borders = [at + 1 for at in _all(b"aA", classes)]
+    if run_ends := [at + 1 for at in _all(b"AAa", classes) if not encoded[at + 2 : at + 3].isdigit()]:
+        borders = sorted(borders + run_ends)
+    if not borders:
+        return text
+    cut = b" ".join([encoded[start:end] for start, end in pairwise((0, *borders, len(encoded)))])
+    return cut.decode("utf-8", "surrogatepass")
+
+
+def _all(wanted: bytes, text: bytes) -> Iterable[int]:
+    """Where `wanted` stands in the text; no place of one is inside another."""
+    at = -len(wanted)
+    for between in text.split(wanted)[:-1]:
+        at += len(wanted) + len(between)
+        yield at
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
 def _in_pairs(run: re.Match[str]) -> str:
     letters = run.group()
     return f" {' '.join(map(''.join, pairwise(letters))) or letters} "
@@ -108,6 +170,38 @@ def _in_pairs(run: re.Match[str]) -> str:
 
 def _one_by_one(run: re.Match[str]) -> str:
     return f" {' '.join(run.group())} "
+
+
+@lru_cache(maxsize=20_000)
+def _stems_of(run: str) -> bytes:
+    """A stretch of letters and signs beyond ASCII, as `STEMS` is given it: the same few make up most of them."""
+    return _RUN.sub(_in_pairs, normal(run)).encode()
+
+
+@lru_cache(maxsize=20_000)
+def _forms_of(run: str) -> bytes:
+    return _RUN.sub(_one_by_one, normal(run)).encode()
+
+
+def _stems_where_not_ascii(error: UnicodeError) -> tuple[bytes, int]:
+    run, end = _run_of(error)
+    return (_stems_of if len(run) <= MAX_KEPT_CHARS else _stems_of.__wrapped__)(run), end
+
+
+def _forms_where_not_ascii(error: UnicodeError) -> tuple[bytes, int]:
+    run, end = _run_of(error)
+    return (_forms_of if len(run) <= MAX_KEPT_CHARS else _forms_of.__wrapped__)(run), end
+
+
+def _run_of(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return error.object[error.start : error.end], error.end
+
+
+# The codec for ASCII finds what is not ASCII faster than a regular expression, and asks for each stretch of it once.
+codecs.register_error("backscroll-stems", _stems_where_not_ascii)
+codecs.register_error("backscroll-forms", _forms_where_not_ascii)
 
 
 def _analyzer(*more: Filter) -> TextAnalyzer:

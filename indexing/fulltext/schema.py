@@ -11,6 +11,7 @@ cursor              in one document of its own, so that index and cursor cannot 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from tantivy import Document, Index, Schema, SchemaBuilder
@@ -18,6 +19,7 @@ from tantivy import Document, Index, Schema, SchemaBuilder
 from indexing.fulltext import analysis
 from indexing.model import TextDocument
 
+DAY_MS = 86_400_000
 FORMAT = 1
 """Changes with the fields or the analysis: an index of another format is left alone and built anew."""
 
@@ -57,7 +59,9 @@ def with_analyzers(index: Index) -> Index:
 
 def document(of: TextDocument) -> Document:
     """The document as tantivy takes it. The schema goes along: without it, integers are guessed to be signed."""
-    when = moment(of.created_at_ms)
+    day, written = _day(of.created_at_ms // DAY_MS)
+    said, said_forms = analysis.for_both(of.said)
+    done, done_forms = analysis.for_both(of.done)
     values: dict[str, Any] = {
         "workspace": of.workspace_id,
         "unit": of.unit,
@@ -71,14 +75,14 @@ def document(of: TextDocument) -> Document:
         "kind": of.kind,
         "tool": list(dict.fromkeys(of.tools)),
         "tag": list(dict.fromkeys(of.tags)),
-        "day": f"{when:%Y-%m-%d}",
+        "day": day,
         "created_at": of.created_at_ms,
         "has_error": of.has_error,
-        "said": analysis.for_stems(of.said),
-        "said_forms": analysis.for_forms(of.said),
-        "done": analysis.for_stems(of.done),
-        "done_forms": analysis.for_forms(of.done),
-        "written": f"{when.day} {when:%B %Y %A}",
+        "said": said,
+        "said_forms": said_forms,
+        "done": done,
+        "done_forms": done_forms,
+        "written": written,
     }
     # An empty value would be counted as a value by facets.
     return Document.from_dict(
@@ -88,6 +92,17 @@ def document(of: TextDocument) -> Document:
 
 def cursor_document(cursor: str) -> Document:
     return Document.from_dict({"unit": "cursor", "cursor": cursor.encode()}, SCHEMA)
+
+
+@lru_cache(maxsize=5_000)
+def _day(days: int) -> tuple[str, str]:
+    """A day since the epoch, as it is compared and in words.
+
+    >>> _day(0)
+    ('1970-01-01', '1 January 1970 Thursday')
+    """
+    when = moment(days * DAY_MS)
+    return f"{when:%Y-%m-%d}", f"{when.day} {when:%B %Y %A}"
 
 
 def moment(epoch_ms: int) -> datetime:

@@ -48,14 +48,15 @@ class TantivyWriter:
         self.path = path
         self._index = index
         self._writer = index.writer(_HEAP_BYTES, 1)
+        self._highest: dict[Unit, int] = {unit: self._highest_held(unit) for unit in _ID_FIELD}
 
     def put(self, documents: Iterable[TextDocument]) -> None:
         """Add, or replace the document with the same unit and id. Visible after `commit`."""
         waiting = iter(documents)
         while batch := list(islice(waiting, _PUT_AT_ONCE)):
             last = {(each.unit, each.id): each for each in batch}
-            self.remove(messages=[id for unit, id in last if unit == "message"])
-            self._delete("titled", [id for unit, id in last if unit == "session"])
+            for unit, field in _ID_FIELD.items():
+                self._make_room(field, unit, [id for of, id in last if of == unit])
             for each in last.values():
                 self._writer.add_document(document(each))
 
@@ -96,6 +97,24 @@ class TantivyWriter:
             if len(page) < _IDS_AT_ONCE:
                 return
             last = int(page[-1][0])
+
+    def _make_room(self, field: str, unit: Unit, ids: Sequence[int]) -> None:
+        """Take out what these replace. Above the highest id so far nothing can be: a deletion that finds nothing would
+        still be looked for in every segment."""
+        known = self._highest[unit]
+        self._delete(field, [id for id in ids if id <= known])
+        self._highest[unit] = max(known, *ids) if ids else known
+
+    def _highest_held(self, unit: Unit) -> int:
+        """The highest committed id; -1 where there is none."""
+        found = self._index.searcher().search(
+            Query.term_query(SCHEMA, "unit", unit),
+            1,
+            count=False,
+            order_by_field=_ID_FIELD[unit],
+            order=Order.Desc,
+        )
+        return int(found.hits[0][0]) if found.hits else -1
 
     def _delete(self, field: str, values: Sequence[int] | Sequence[str]) -> None:
         # By query: `delete_documents_by_term` makes a signed term of a number, which no unsigned field holds.

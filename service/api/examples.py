@@ -120,3 +120,64 @@ SEARCH_RESULTS: dict[str, Any] = {
     "modeUsed": "hybrid",
     "index": {"textLag": 0, "vectorLag": 0, "asOf": 1769846410000},
 }
+
+IMPORT_MESSAGE: dict[str, Any] = {
+    "type": "message",
+    "sessionExternalId": "7c1f5b1e",
+    "externalId": "msg_01",
+    "role": "assistant",
+    "source": "claude-code",
+    "records": ["00000000-0000-4000-8000-000000000003", "msg_01", "toolu_01"],
+    "textContent": "I'll read the callback handler first.",
+    "model": "claude-sonnet-4-20250514",
+    "promptTokens": 12,
+    "completionTokens": 34,
+    "createdAt": 1769846404200,
+    "parts": [
+        {"type": "text", "content": "I'll read the callback handler first."},
+        {
+            "type": "tool-call",
+            "content": {
+                "toolCallId": "toolu_01",
+                "toolName": "Read",
+                "args": {"file_path": "src/callback.ts"},
+            },
+        },
+    ],
+    "stream": "9f86d081884c7d65",
+    "lines": [512, 1890],
+}
+
+IMPORT_STORED: dict[str, Any] = {
+    "sessions": 1,
+    "messages": 40,
+    "rawLines": 96,
+    "files": 1,
+    "newSessions": 1,
+    "changedSessions": 0,
+    "newMessages": 38,
+    "changedMessages": 2,
+    "newRawLines": 96,
+    "errors": [],
+    "ok": True,
+}
+
+IMPORT_FILE: dict[str, Any] = {
+    "type": "file",
+    "machine": "laptop",
+    "path": "/home/dev/.claude/projects/-home-dev-shopfront/7c1f5b1e.jsonl",
+    "source": "claude-code",
+    "format": "claude-code",
+    "stream": "9f86d081884c7d65",
+    "inode": 4711,
+    "size": 83149,
+    "mtimeMs": 1769846404200,
+    "offset": 83149,
+    "tailSha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+    "resumeOffset": 80012,
+    "sessions": 1,
+    "messages": 40,
+    "lines": 96,
+    "leftOut": {"file snapshot of the editor": 3},
+    "readAt": 1769846410000,
+}

@@ -3,7 +3,10 @@
     flags.py       what verbs share: --home --host --port, --json, how an error ends the command
     processes.py   serve api worker migrate
     asking.py      search sessions
+    importing.py   import sources connect reparse
+    people.py      workspace user member key
     upkeep.py      reindex doctor sample
+    imported.py    what import and sources do, tables.py what they show; reparsing.py the same of reparse
     output.py      results, tables and JSON on the terminal
 
 Rule: the top of these files imports click and settings only, each verb imports what it needs when it runs: help and
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 import click
 
-from service.cli import asking, processes, upkeep
+from service.cli import asking, importing, people, processes, upkeep
 from service.cli.flags import Verbs
 
 
@@ -33,5 +36,5 @@ def main() -> None:
     """
 
 
-for verb in (*processes.VERBS, *asking.VERBS, *upkeep.VERBS):
+for verb in (*processes.VERBS, *importing.VERBS, *asking.VERBS, *people.VERBS, *upkeep.VERBS):
     main.add_command(verb)

@@ -34,7 +34,8 @@ class Clock:
 
 
 def from_iso(text: object) -> datetime | None:
-    """An ISO 8601 time (without a zone: UTC); None for anything else and for what no table can hold.
+    """An ISO 8601 time (without a zone: UTC) in whole milliseconds; None for anything else and for what no table
+    can hold.
 
     >>> from_iso("2026-06-17T10:07:16.815Z").isoformat(timespec="milliseconds")
     '2026-06-17T10:07:16.815+00:00'
@@ -46,7 +47,7 @@ def from_iso(text: object) -> datetime | None:
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return moment if _EPOCH < moment < _LAST else None
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000) if _EPOCH < moment < _LAST else None
 
 
 def from_epoch(number: object) -> datetime | None:

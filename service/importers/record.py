@@ -5,7 +5,7 @@ Rule: nothing here raises but `Unreadable`, whose text is the reason under which
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from msgspec import Raw
@@ -25,26 +25,47 @@ class Unreadable(Exception):
     """Its text is a reason: a few words, no text of people."""
 
 
+_ANYTHING: type[Any] = cast("type[Any]", Any)
+_ANY = msgspec.json.Decoder(Any)
+_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+
+
+class Object(NamedTuple):
+    """An object that is sound all through: nothing in it is broken, too deep or out of range."""
+
+    values: dict[str, Any]
+    text: bytes
+    """Its JSON text, repaired: what must stay as it was spelled is decoded from here, as Raw."""
+
+
+def read(data: bytes) -> Object:
+    """The object that a line is, decoded once. Errors: Unreadable.
+
+    >>> read(b' {"type": "user", "n": 1.0} ')
+    Object(values={'type': 'user', 'n': 1.0}, text=b'{"type": "user", "n": 1.0}')
+    """
+    text = json_items.repaired(data).strip()
+    if not text.startswith(b"{"):
+        raise Unreadable(NOT_AN_OBJECT if text[:1] in b'["-0123456789tfn' and _is_json(text) else NOT_JSON)
+    try:
+        values: dict[str, Any] = json_items.decoded(text, type=_ANYTHING)
+        return Object(values, text)
+    except RequestError as error:
+        raise Unreadable(_reason(error)) from error
+
+
 def members(data: bytes) -> dict[str, Raw]:
     """The members of an object, values as JSON text. Errors: Unreadable.
 
     >>> sorted(members(b'{"type": "user", "message": {"n": 1.0}}'))
     ['message', 'type']
     """
-    text = json_items.repaired(data).strip()
-    if not text.startswith(b"{"):
-        raise Unreadable(NOT_AN_OBJECT if text[:1] in b'["-0123456789tfn' and _is_json(text) else NOT_JSON)
-    try:
-        # Decoded whole once, so that no member is broken, too deep or out of range further down.
-        json_items.decoded(text, type=Any)
-        return json_items.decoded(text, type=dict[str, Raw])
-    except RequestError as error:
-        raise Unreadable(_reason(error)) from error
+    return _MEMBERS.decode(read(data).text)
 
 
 def value(raw: Raw | None) -> Any:
     """What a member that came from `members` holds; None when it is absent."""
-    return None if raw is None else msgspec.json.decode(raw)
+    return None if raw is None else _ANY.decode(raw)
 
 
 def text(raw: Any, *, most: int | None = None) -> str | None:

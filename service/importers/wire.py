@@ -69,6 +69,9 @@ class MessageLine(msgspec.Struct, tag="message", rename="camel", omit_defaults=T
     created_at: int | None = None
     parts: list[PartLine] | None = None
     attrs: dict[str, Any] | None = None
+    stream: Hex | None = None
+    lines: list[int] = []
+    """Offsets in the stream of the raw lines that it was read from: they go with it when it is deleted."""
 
 
 class RawLine(msgspec.Struct, tag="raw", rename="camel", omit_defaults=True, kw_only=True):

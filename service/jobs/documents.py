@@ -10,7 +10,6 @@ import structlog
 
 from indexing.model import Field, TextDocument
 from indexing.passages import index_text
-from service.jobs.threads import in_thread
 from service.model import parts
 from service.storage import messages
 from service.storage.database import Database
@@ -18,18 +17,16 @@ from service.storage.database import Database
 log = structlog.get_logger()
 
 
-async def of_messages(db: Database, workspace_id: int, ids: Sequence[int]) -> list[TextDocument]:
+async def message_rows(db: Database, workspace_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
     """One a message that is still there, in no order."""
     async with db.workspace(workspace_id) as conn:
-        rows = await messages.to_index(conn, workspace_id, ids)
-    return await in_thread(lambda: [message_document(workspace_id, row) for row in rows])
+        return await messages.to_index(conn, workspace_id, ids)
 
 
-async def of_sessions(db: Database, workspace_id: int, ids: Sequence[int]) -> list[TextDocument]:
+async def session_rows(db: Database, workspace_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
     """One a session that is still there: its titles, present and former."""
     async with db.workspace(workspace_id) as conn:
-        rows = await messages.sessions_to_index(conn, workspace_id, ids)
-    return [session_document(workspace_id, row) for row in rows]
+        return await messages.sessions_to_index(conn, workspace_id, ids)
 
 
 def message_document(workspace_id: int, row: dict[str, Any]) -> TextDocument:

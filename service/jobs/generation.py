@@ -7,7 +7,10 @@ of it is in. Where the log cannot say what changed, all ids are compared with th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing
+from typing import Any, TypeVar
 
 from indexing.fulltext import TantivyWriter
 from indexing.indexer import Held
@@ -25,6 +28,9 @@ COMPARE_AT_ONCE = 5_000
 COMMIT_EVERY = 10_000
 """Documents of a long backlog."""
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 Report = Callable[[int], None]
 """Told how many messages have been compared so far."""
 
@@ -35,17 +41,32 @@ class Generation:
     def __init__(self, db: Database, writer: TantivyWriter) -> None:
         self.db = db
         self.writer = writer
-        self._uncommitted = 0
+        self.uncommitted = 0
+        """Documents that are in and cannot be found yet."""
+        self._taken = 0
+        self._token = writer.cursor()
+        """Of the last tick that is in as a whole."""
 
     async def bring(self, tick: Tick, *, report: Report = lambda done: None) -> None:
         """Bring the index from the tick's beginning to its end, and commit it with the tick's token."""
+        await self.take(tick, report=report)
+        await self.commit()
+
+    async def take(self, tick: Tick, *, report: Report = lambda done: None) -> int:
+        """Take in what the tick brings; it is found after `commit`. How many documents came in."""
+        before = self._taken
         if tick.gap:
             await self._compare(tick.since, report)
         else:
             for workspace_id, work in changed.for_words(tick.changes).items():
                 await self._work_off(workspace_id, work, unseen_by=tick.since)
-        await in_thread(self.writer.commit, tick.token)
-        self._uncommitted = 0
+        self._token = tick.token
+        return self._taken - before
+
+    async def commit(self) -> None:
+        """Make all that is in visible and durable, with the token of the last tick that is in as a whole."""
+        self.uncommitted = 0
+        await in_thread(self.writer.commit, self._token)
 
     async def _work_off(self, workspace_id: int, work: Work, *, unseen_by: str) -> None:
         await in_thread(self.writer.remove, sessions=work.thinned_in_bulk)
@@ -67,25 +88,32 @@ class Generation:
     async def _put_sessions(self, workspace_id: int, ids: Iterable[int]) -> None:
         """Read the titles of these sessions into the index; a session that is gone goes out with its messages."""
         for some in chunks(sorted(ids), READ_AT_ONCE):
-            found = await documents.of_sessions(self.db, workspace_id, some)
+            rows = await documents.session_rows(self.db, workspace_id, some)
+            found = [documents.session_document(workspace_id, row) for row in rows]
             await in_thread(self.writer.remove, sessions=set(some) - {document.id for document in found})
             await in_thread(self.writer.put, found)
             await self._show(len(some))
 
     async def _put_messages(self, workspace_id: int, ids: Iterable[int]) -> None:
-        """Read these messages into the index; one that is gone goes out."""
-        for some in chunks(sorted(ids), READ_AT_ONCE):
-            found = await documents.of_messages(self.db, workspace_id, some)
-            await in_thread(self.writer.remove, messages=set(some) - {document.id for document in found})
-            await in_thread(self.writer.put, found)
-            await self._show(len(some))
+        """Read these messages into the index; one that is gone goes out. While one lot is analysed, the next is read."""
+        lots = chunks(sorted(ids), READ_AT_ONCE)
+        read = ahead(lots, lambda lot: documents.message_rows(self.db, workspace_id, lot))
+        async with aclosing(read):
+            async for some, rows in read:
+                await in_thread(self._replace_messages, workspace_id, some, rows)
+                await self._show(len(some))
+
+    def _replace_messages(self, workspace_id: int, ids: list[int], rows: list[dict[str, Any]]) -> None:
+        found = [documents.message_document(workspace_id, row) for row in rows]
+        self.writer.remove(messages=set(ids) - {document.id for document in found})
+        self.writer.put(found)
 
     async def _show(self, documents: int) -> None:
-        """Make what is in visible from time to time, with the token that still holds."""
-        self._uncommitted += documents
-        if self._uncommitted >= COMMIT_EVERY:
-            await in_thread(self.writer.commit, self.writer.cursor())
-            self._uncommitted = 0
+        """Count what came in; of a long backlog make visible what is in from time to time."""
+        self._taken += documents
+        self.uncommitted += documents
+        if self.uncommitted >= COMMIT_EVERY:
+            await self.commit()
 
     async def _compare(self, unseen_by: str, report: Report) -> None:
         """Take in every row that the index lacks or that changed since `unseen_by`, and let go what no table has."""
@@ -124,6 +152,26 @@ class Generation:
                 unseen_by=unseen_by,
                 sessions=unit == "session",
             )
+
+
+async def ahead(lots: Iterable[T], read: Callable[[T], Awaitable[R]]) -> AsyncGenerator[tuple[T, R], None]:
+    """Each lot with what was read of it, the next one being read meanwhile. Errors: those of `read`."""
+    reading: asyncio.Task[tuple[T, R]] | None = None
+    try:
+        for lot in lots:
+            last, reading = reading, asyncio.create_task(_read(lot, read))
+            if last is not None:
+                yield await last
+        if reading is not None:
+            yield await reading
+    finally:
+        if reading is not None and not reading.done():
+            reading.cancel()
+            await asyncio.wait([reading])
+
+
+async def _read(lot: T, read: Callable[[T], Awaitable[R]]) -> tuple[T, R]:
+    return lot, await read(lot)
 
 
 def chunks(ids: list[int], size: int) -> Iterator[list[int]]:

@@ -1,4 +1,5 @@
-"""The text index follows the change log: what is committed can be found by its words within 100 ms.
+"""The text index follows the change log: what is committed can be found by its words within 100 ms, and while
+thousands of messages a second come in, within some seconds (`backlog.py` says why).
 
 The token up to which the index is complete is part of each of its commits, so that index and token cannot part;
 a crash repeats work and skips none.
@@ -17,6 +18,7 @@ import structlog
 
 from indexing.fulltext import IndexDamaged, new_generation, open_writer, swap
 from service.jobs import marker
+from service.jobs.backlog import Backlog, commit_gap_s
 from service.jobs.election import elected
 from service.jobs.generation import Generation
 from service.jobs.threads import in_thread
@@ -26,8 +28,8 @@ from service.storage.database import Database
 
 log = structlog.get_logger()
 
-COMMIT_GAP_S = 0.05
-"""Between two commits, at most: under steady writing one commit takes in several ticks."""
+REST_S = 0.05
+"""Between two ticks, at most: under steady writing one tick takes in several transactions."""
 LOOK_S = 0.5
 KEEP_CURSOR_S = 5.0
 STILL_HERE_S = 3600.0
@@ -35,10 +37,13 @@ STILL_HERE_S = 3600.0
 CATCH_UP_ROUNDS = 20
 
 
-async def index_words(db: Database, feed: Feed, directory: Path) -> None:
-    """Keep the text index of this machine up to date, for ever; one process a machine does."""
+async def index_words(db: Database, feed: Feed, directory: Path, backlog: Backlog | None = None) -> None:
+    """Keep the text index of this machine up to date, for ever; one process a machine does.
+
+    `backlog` is told how much there is to do.
+    """
     async with elected(directory):
-        await WordIndex(db, feed, directory).run()
+        await WordIndex(db, feed, directory, backlog).run()
 
 
 async def rebuild_words(db: Database, feed: Feed, directory: Path) -> None:
@@ -53,13 +58,17 @@ async def rebuild_words(db: Database, feed: Feed, directory: Path) -> None:
 class WordIndex:
     """The text index of one machine, to write to. The caller holds its directory's lock."""
 
-    def __init__(self, db: Database, feed: Feed, directory: Path) -> None:
+    def __init__(self, db: Database, feed: Feed, directory: Path, backlog: Backlog | None = None) -> None:
         self._db = db
         self._feed = feed
         self._directory = directory
+        self._backlog = backlog or Backlog()
         self._current: Generation | None = None
         self._turn = asyncio.Lock()
         """Held by who changes or replaces the current generation."""
+        self._took = asyncio.Event()
+        self._last: Tick | None = None
+        """The last tick that is in and not committed."""
         self._behind_the_log: Tick | None = None
         """The last tick that brought something, until the database knows."""
 
@@ -68,6 +77,7 @@ class WordIndex:
             await self._open()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow())
+                group.create_task(self._commit_when_due())
                 group.create_task(self._heed_requests())
                 group.create_task(self._keep_cursor())
         finally:
@@ -88,6 +98,8 @@ class WordIndex:
             await self._fill(new, total)
             async with self._turn:
                 await new.bring(await self._feed.now(new.writer.cursor()))
+                if self._current is not None:
+                    await self._current.commit()  # its files go: nothing may be left to write to them
                 await in_thread(swap, self._directory, new.writer)
                 done_with, self._current = self._current, new
         finally:
@@ -109,10 +121,27 @@ class WordIndex:
         async for tick in self._feed.follow(self._current.writer.cursor()):
             started_s = time.monotonic()
             async with self._turn:
-                await self._current.bring(tick)
-            if tick.changes or tick.gap:
+                self._backlog.took(await self._current.take(tick))
+                self._last = tick
+            self._took.set()
+            await asyncio.sleep(min(REST_S, time.monotonic() - started_s))
+
+    async def _commit_when_due(self) -> None:
+        """What came alone at once; of a flood as much as comes in a while."""
+        committed_s, last = 0.0, 0
+        while True:
+            await self._took.wait()
+            assert self._current is not None
+            # Of a flood the next commit will bring as much as the last one, at least.
+            gap_s = commit_gap_s(max(last, self._current.uncommitted))
+            await asyncio.sleep(max(committed_s + gap_s - time.monotonic(), 0.0))
+            async with self._turn:
+                self._took.clear()
+                tick, self._last, last = self._last, None, self._current.uncommitted
+                await self._current.commit()
+            committed_s = time.monotonic()
+            if tick is not None and (tick.changes or tick.gap):
                 self._behind_the_log = tick
-            await asyncio.sleep(min(COMMIT_GAP_S, time.monotonic() - started_s))
 
     async def _heed_requests(self) -> None:
         """Rebuild whenever `marker` asks for it."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection
 from indexing.model import Passage
 from indexing.passages import split
 from service.jobs import changed, documents
+from service.jobs.backlog import Backlog
 from service.jobs.generation import chunks
 from service.jobs.threads import in_thread
 from service.live.feed import Feed, Tick
@@ -29,11 +30,19 @@ ANALYSE_S = 1.0
 REST = 2.0
 """Of the time that a full batch took: computing vectors takes far longer, and words come first."""
 
+MOST_PATIENCE_S = 5.0
+"""Between two batches while words flood in."""
+
 Report = Callable[[int], None]
 
 
-async def split_messages(db: Database, url: str, feed: Feed, queued: asyncio.Event) -> None:
-    """Keep passages up to date, for ever. `queued` is set when texts may wait for a vector."""
+async def split_messages(
+    db: Database, url: str, feed: Feed, queued: asyncio.Event, backlog: Backlog | None = None
+) -> None:
+    """Keep passages up to date, for ever. `queued` is set when texts may wait for a vector.
+
+    While words flood in (`backlog`), passages come slowly: words can be searched first.
+    """
     async with locks.alone(url, "passages") as lock:
         async with db.system() as conn:
             cursor = await change_log.read_cursor(conn, cursor_name(db.epoch))
@@ -41,7 +50,7 @@ async def split_messages(db: Database, url: str, feed: Feed, queued: asyncio.Eve
         async for tick in feed.follow(snapshot.token(db.epoch, cursor) if cursor else ""):
             if tick.changes or tick.gap:
                 await locks.still(lock)
-                await work_off(db, tick)
+                await work_off(db, tick, backlog or Backlog())
                 queued.set()
                 if time.monotonic() - analysed_s > ANALYSE_S:
                     await statistics.refresh(lock)
@@ -53,10 +62,10 @@ async def split_messages(db: Database, url: str, feed: Feed, queued: asyncio.Eve
             told_at_s = time.monotonic()
 
 
-async def work_off(db: Database, tick: Tick) -> None:
+async def work_off(db: Database, tick: Tick, backlog: Backlog) -> None:
     """Split what the tick says has changed, or, when the log does not reach back, what the tables say."""
     if tick.gap:
-        await split_all(db, unseen_by=tick.since)
+        await split_all(db, unseen_by=tick.since, backlog=backlog)
         return
     for workspace_id, work in changed.for_meaning(tick.changes).items():
         ids = work.messages
@@ -67,10 +76,12 @@ async def work_off(db: Database, tick: Tick) -> None:
                         conn, workspace_id, list(work.written_in_bulk), unseen_by=tick.since
                     )
                 )
-        await split_ids(db, workspace_id, ids)
+        await split_ids(db, workspace_id, ids, backlog)
 
 
-async def split_all(db: Database, *, unseen_by: str, report: Report = lambda done: None) -> None:
+async def split_all(
+    db: Database, *, unseen_by: str, report: Report = lambda done: None, backlog: Backlog | None = None
+) -> None:
     """Split every message that changed since the snapshot `unseen_by`; `report` is told how many were looked at."""
     async with db.system() as conn:
         workspaces = await people.workspace_ids(conn)
@@ -84,15 +95,19 @@ async def split_all(db: Database, *, unseen_by: str, report: Report = lambda don
                 )
             if not page:
                 break
-            await split_ids(db, workspace_id, [id for id, unseen in page if unseen])
+            await split_ids(db, workspace_id, [id for id, unseen in page if unseen], backlog)
             after = page[-1][0]
             done += len(page)
             report(done)
 
 
-async def split_ids(db: Database, workspace_id: int, ids: Collection[int]) -> None:
+async def split_ids(
+    db: Database, workspace_id: int, ids: Collection[int], backlog: Backlog | None = None
+) -> None:
     """Split these messages as they are now."""
     for some in chunks(sorted(ids), SPLIT_AT_ONCE):
+        if backlog is not None:
+            await backlog.over(at_most_s=MOST_PATIENCE_S)
         started_s = time.monotonic()
         async with db.workspace(workspace_id) as conn:
             await passages.one_writer(conn, workspace_id)

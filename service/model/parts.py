@@ -102,16 +102,24 @@ def fields(text: str | None, parts: Sequence[Part]) -> list[Field]:
 
 def tool_names(parts: Iterable[Part]) -> tuple[str, ...]:
     """The tools that a message calls or has results of, each once, in their order; long names are cut."""
-    contents = (
-        msgspec.json.decode(part.content) for part in parts if part.type in ("tool-call", "tool-result")
-    )
-    return tuple(dict.fromkeys(name for name in map(_tool_name, contents) if name))
+    heads = (_HEADS.decode(part.content) for part in parts if part.type in ("tool-call", "tool-result"))
+    return tuple(dict.fromkeys(name for head in heads if (name := _one_line(head.tool_name))))
 
 
 def has_error(parts: Iterable[Part]) -> bool:
     """Whether a tool's result in this message says that it failed."""
-    results = (msgspec.json.decode(part.content) for part in parts if part.type == "tool-result")
-    return any(result.get("isError") is True for result in results)
+    results = (part.content for part in parts if part.type == "tool-result" and b"isError" in part.content)
+    return any(_HEADS.decode(content).is_error is True for content in results)
+
+
+class _Head(msgspec.Struct, rename="camel"):
+    """Of a call or result what is small: the rest is passed over without being made into values."""
+
+    tool_name: Any = None
+    is_error: Any = None
+
+
+_HEADS = msgspec.json.Decoder(_Head)
 
 
 def _typed(kind: PartType | None, members: Members) -> Part | None:
@@ -191,8 +199,11 @@ def _call_id(content: Mapping[str, Any]) -> str:
 
 
 def _tool_name(content: Mapping[str, Any]) -> str:
+    return _one_line(content.get("toolName"))
+
+
+def _one_line(name: Any) -> str:
     """On one line and without control characters, as filters and facets show it."""
-    name = content.get("toolName")
     return " ".join(name.split())[:MAX_TOOL_NAME_CHARS] if isinstance(name, str) else ""
 
 

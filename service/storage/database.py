@@ -18,6 +18,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from service.errors import DatabaseUnavailable, SettingError
 from service.model import snapshot
+from service.storage import arrays
 
 Connection = psycopg.AsyncConnection[DictRow]
 
@@ -124,7 +125,8 @@ async def read_epoch(conn: Connection) -> str:
 
 
 async def become_app(conn: psycopg.AsyncConnection[Any]) -> None:
-    """Put the owner's rights down for good measure, and cap what one statement may take."""
+    """Put the owner's rights down for good measure, cap what one statement may take, and teach it our arrays."""
+    arrays.register(conn)
     await conn.execute(
         "set role backscroll_app; set statement_timeout = '60s'; set idle_in_transaction_session_timeout = '60s'"
     )

@@ -13,6 +13,7 @@ import msgspec
 
 from service.model import ids
 from service.model.message import Part
+from service.storage import raw_chunks
 from service.storage.database import Connection
 from service.storage.queries import load
 
@@ -135,10 +136,11 @@ async def patch(conn: Connection, workspace_id: int, id: int, change: MessagePat
 
 
 async def delete(conn: Connection, workspace_id: int, id: int) -> bool:
-    """Delete a message with all that hangs on it, and leave a tombstone. Whether there was such a message."""
+    """Delete a message with all that hangs on it and the raw lines that it was read from, and leave tombstones. Whether there was such a message."""
     params = {"workspace_id": workspace_id, "id": id}
     await conn.execute(SQL["lock_session"], params)
     await conn.execute(SQL["bury"], params)
+    await raw_chunks.forget_message(conn, workspace_id, id)
     row = await (await conn.execute(SQL["delete"], params)).fetchone()
     return await touched(conn, workspace_id, row, gone=1)
 

@@ -1,23 +1,29 @@
-"""Users, workspaces, members and API keys; and the log of what keys asked for.
+"""Users, workspaces, members and API keys as requests meet them; and the log of what keys asked for.
 
-A key is `osk_` and 32 letters of the URL-safe alphabet; only its SHA-256 is kept, so it is shown once.
+A key is `osk_` and 32 letters of the URL-safe alphabet; only its SHA-256 is kept, so it is shown once. What it opens
+is what its scopes say and its member's role allows, at the moment of the look-up.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
+import psycopg
 
+from service.errors import Conflict
 from service.storage.database import Connection, Database
 from service.storage.queries import load
 
 SQL = load("people")
 ALL_SCOPES = ("ingest", "read", "admin")
+ROLES = ("owner", "admin", "member")
+ALLOWED = {"owner": ALL_SCOPES, "admin": ALL_SCOPES, "member": ("ingest", "read")}
+"""Scopes that keys of a role may have."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -50,12 +56,41 @@ def key_sha256(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
+def opened(scopes: Collection[str], role: str) -> frozenset[str]:
+    """What a key with these scopes opens for a member of this role; `admin` is all scopes, where the role has it.
+
+    >>> sorted(opened(["admin"], "owner")), sorted(opened(["admin"], "member")), sorted(opened(["read"], "owner"))
+    (['admin', 'ingest', 'read'], ['ingest', 'read'], ['read'])
+    """
+    return frozenset(ALL_SCOPES if "admin" in scopes else scopes) & frozenset(ALLOWED[role])
+
+
 async def caller(conn: Connection, key: str) -> Caller | None:
     """What a key opens; None when it is unknown or revoked. Expiry is the caller's to compare. `conn`: system."""
     row = await (await conn.execute(SQL["find_key"], {"key_sha256": key_sha256(key)})).fetchone()
-    if row is None or row["revoked_at"] is not None:
+    return of_row(row) if row else None
+
+
+async def caller_by_id(conn: Connection, workspace_id: int, key_id: int) -> tuple[bytes, Caller] | None:
+    """The SHA-256 of a key, and what it opens; None as for `caller`. `conn`: system."""
+    params = {"workspace_id": workspace_id, "id": key_id}
+    row = await (await conn.execute(SQL["key_by_id"], params)).fetchone()
+    found = of_row(row) if row else None
+    return (row["key_sha256"], found) if row and found else None
+
+
+def of_row(row: Mapping[str, Any]) -> Caller | None:
+    if row["revoked_at"] is not None:
         return None
-    return Caller(row["workspace_id"], row["user_id"], row["id"], frozenset(row["scopes"]), row["expires_at"])
+    scopes = opened(row["scopes"], row["role"])
+    return Caller(row["workspace_id"], row["user_id"], row["id"], scopes, row["expires_at"])
+
+
+async def names(conn: Connection, caller: Caller) -> tuple[str, str]:
+    """What the caller's workspace and user are called. `conn`: system."""
+    params = {"workspace_id": caller.workspace_id, "user_id": caller.user_id}
+    row = await (await conn.execute(SQL["names"], params)).fetchone()
+    return (row["workspace"], row["name"]) if row else ("", "")
 
 
 async def touch_key(conn: Connection, workspace_id: int, key_id: int) -> None:
@@ -80,7 +115,7 @@ async def find_user(conn: Connection, name: str) -> int | None:
 async def create_workspace(db: Database, *, name: str, user: str, kind: str = "personal") -> tuple[int, int]:
     """A workspace with its owner, who is made when unknown. The ids of workspace and user.
 
-    Errors: psycopg's UniqueViolation when the name is taken.
+    Errors: `Conflict` when the name is taken.
     """
     async with db.system() as conn:
         user_id = await find_user(conn, user)
@@ -88,10 +123,13 @@ async def create_workspace(db: Database, *, name: str, user: str, kind: str = "p
         row = await (await conn.execute(SQL["next_workspace_id"])).fetchone()
         assert row is not None
         workspace_id = int(row["id"])
-    async with db.workspace(workspace_id) as conn:
-        await conn.execute(SQL["create_workspace"], {"id": workspace_id, "name": name, "kind": kind})
-        if user_id is None:
-            await conn.execute(SQL["create_user"], {"name": user})
+    try:
+        async with db.workspace(workspace_id) as conn:
+            await conn.execute(SQL["create_workspace"], {"id": workspace_id, "name": name, "kind": kind})
+            if user_id is None:
+                await conn.execute(SQL["create_user"], {"name": user})
+    except psycopg.errors.UniqueViolation as error:
+        raise Conflict(f"The name `{name}` is taken: choose another.") from error
     async with db.system() as conn:
         user_id = await find_user(conn, user)
     async with db.workspace(workspace_id) as conn:
@@ -127,7 +165,7 @@ async def create_key(
 
 
 async def log_requests(conn: Connection, workspace_id: int, lines: Sequence[RequestLine]) -> None:
-    """Append a workspace's lines."""
+    """Append a workspace's lines; none where it is gone."""
     names = ("at", "key_id", "method", "route", "status", "duration_ms")
     params = {name: [getattr(line, name) for line in lines] for name in names}
     await conn.execute(SQL["log_requests"], params | {"workspace_id": workspace_id})

@@ -28,6 +28,13 @@ class Existing(msgspec.Struct, frozen=True):
     source: str
     source_provisional: bool
     updated_at: datetime
+    transcript: bool = False
+    """An import has brought something of it; `client`: a client has."""
+    client: bool = False
+    transcript_totals: int = 0
+    total_tokens: int = 0
+    version: str = ""
+    """Changes with whatever is written to the session or its messages."""
 
 
 class Found(msgspec.Struct, frozen=True):

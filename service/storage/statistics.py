@@ -11,7 +11,8 @@ from service.storage.queries import load
 
 SQL = load("statistics")
 TABLES = (
-    "sessions", "session_tags", "messages", "parts", "message_records", "raw_lines", "passages", "embeddings", "embedding_queue",
+    "sessions", "session_tags", "messages", "parts", "message_records", "message_lines", "raw_chunks", "import_files",
+    "passages", "embeddings", "embedding_queue",
 )  # fmt: skip
 
 

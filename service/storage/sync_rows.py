@@ -16,36 +16,31 @@ from service.model import parts as part_forms
 from service.model import titles
 from service.model.message import MessageWrite, Part
 from service.model.session import SessionWrite
+from service.storage import filling
 
 W = TypeVar("W", SessionWrite, MessageWrite)
 K = TypeVar("K")
 Key = tuple[int, str]
 """A message's: session id and external id."""
 
-SESSION_COLUMNS = (
-    "source", "source_provisional", "external_id", "parent_external_id", "kind", "title", "title_rank",
-    "project_name", "project_path", "model", "provider", "prompt_tokens", "completion_tokens",
-    "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms", "status", "attrs", "created_at",
-)  # fmt: skip
-UPDATE_COLUMNS = (
-    *(name for name in SESSION_COLUMNS if name not in ("external_id", "source_provisional")),
-    "id", "message_model", "new_messages", "active_at",
-)  # fmt: skip
-MESSAGE_COLUMNS = (
-    "place", "session_id", "external_id", "role", "text", "model", "source", "prompt_tokens",
-    "completion_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd", "duration_ms", "attrs",
-    "parts_sha256", "tools", "has_error", "created_at",
-)  # fmt: skip
-PART_COLUMNS = ("message_id", "ordinal", "type", "content")
-
-
-def columns(rows: Sequence[dict[str, Any]], names: Iterable[str]) -> dict[str, list[Any]]:
-    """Rows turned into one array a column, as `unnest` takes them.
-
-    >>> columns([{"a": 1}, {"a": 2, "b": 3}], ["a", "b"])
-    {'a': [1, 2], 'b': [None, 3]}
-    """
-    return {name: [row.get(name) for row in rows] for name in names}
+SESSION_COLUMNS = {
+    "source": "text", "source_provisional": "bool", "external_id": "text", "parent_external_id": "text",
+    "kind": "text", "title": "text", "title_rank": "int2", "project_name": "text", "project_path": "text",
+    "model": "text", "provider": "text", "prompt_tokens": "int8", "completion_tokens": "int8",
+    "cache_read_tokens": "int8", "cache_write_tokens": "int8", "cost_usd": "numeric", "duration_ms": "int8",
+    "status": "text", "attrs": "text", "created_at": "timestamptz", "told": "int2",
+}  # fmt: skip
+UPDATE_COLUMNS = {
+    **{name: type for name, type in SESSION_COLUMNS.items() if name not in ("external_id", "source_provisional")},
+    "id": "int8", "message_model": "text", "new_messages": "int4", "active_at": "timestamptz",
+}  # fmt: skip
+MESSAGE_COLUMNS = {
+    "place": "int4", "session_id": "int8", "external_id": "text", "role": "text", "text": "text", "model": "text",
+    "source": "text", "prompt_tokens": "int8", "completion_tokens": "int8", "cache_read_tokens": "int8",
+    "cache_write_tokens": "int8", "cost_usd": "numeric", "duration_ms": "int8", "attrs": "text",
+    "parts_sha256": "bytea", "tools": "text", "has_error": "bool", "text_key": "int8", "created_at": "timestamptz",
+}  # fmt: skip
+PART_COLUMNS = {"message_id": "int8", "ordinal": "int4", "type": "text", "content": "utf8"}
 
 
 def fold(keyed: Iterable[tuple[K | None, W]]) -> dict[K, W]:
@@ -64,8 +59,10 @@ def merge(earlier: W, later: W) -> W:
     return msgspec.structs.replace(earlier, **said)
 
 
-def session_row(write: SessionWrite) -> dict[str, Any]:
+def session_row(write: SessionWrite, *, transcript: bool = False) -> dict[str, Any]:
+    """`transcript`: it tells totals that no client replaces."""
     row = msgspec.structs.asdict(write)
+    row["told"] = filling.told(write) if transcript else 0
     row["title_rank"] = None if write.title is None else titles.title_rank(write.title)
     row["attrs"] = None if write.attrs is None else msgspec.json.encode(write.attrs).decode()
     return row
@@ -102,11 +99,16 @@ def session_update(
     *,
     now: datetime,
     changed: bool,
+    gone: int = 0,
+    transcript: bool = False,
 ) -> dict[str, Any]:
     """What to merge into a session: the write to it (`changed`: it would change something), and what its new or
-    changed messages tell of it. Activity in the future is activity now."""
-    row = session_row(write) if write else {}
-    times = [message.created_at or now for _, message in stored] + ([now] if changed else [])
+    changed messages tell of it, less those that are `gone`. Activity in the future is activity now; that an import
+    tells something of a session is no activity."""
+    row = session_row(write, transcript=transcript) if write else {"told": 0}
+    times = [message.created_at or now for _, message in stored] + (
+        [now] if changed and not transcript else []
+    )
     begun = [line["created_at"] for line, _ in stored] + (
         [write.created_at] if write and write.created_at else []
     )
@@ -121,7 +123,7 @@ def session_update(
     return row | {
         "id": id,
         "message_model": next((message.model for _, message in stored if message.model), None),
-        "new_messages": sum(line["inserted"] for line, _ in stored),
+        "new_messages": sum(line["inserted"] for line, _ in stored) - gone,
         "created_at": min(begun, default=None),
         "active_at": min(max(times), now) if times else None,
     }

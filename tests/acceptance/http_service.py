@@ -167,3 +167,10 @@ def exchange(service: HttpService, request: bytes) -> bytes:
         while b"\r\n\r\n" not in answer and (chunk := connection.recv(65536)):
             answer += chunk
         return answer
+
+
+def whole(service: HttpService, request: bytes) -> bytes:
+    """The whole answer to raw bytes that end with the head, as a connection of its own brings it."""
+    with socket.create_connection(service.address, timeout=10) as connection:
+        connection.sendall(request.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n")
+        return b"".join(iter(lambda: connection.recv(65536), b""))

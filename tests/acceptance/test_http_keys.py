@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from statistics import median
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
-from http_service import HttpService
+from http_service import HttpService, whole
+from test_tenants_http import CALLS, Names, filled, named
+
+from service.app import ROUTES
+from service.storage import people
 
 READS = [
     "/api/sessions",
@@ -68,6 +73,123 @@ def test_it_opens_what_the_scope_says(
     for lacking, (answer, status) in answers.items():
         assert answer.status_code == status, lacking
         assert status == 200 or f"`{lacking}`" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("scope", people.ALL_SCOPES)
+def test_it_opens_each_route_to_the_scope_that_it_names_and_to_no_other(
+    service: HttpService, scope: str
+) -> None:
+    """Every route, asked with a key of one scope: done where the route takes it or `admin` is it, else 403."""
+    for handler in ROUTES:
+        spec = handler.opt["route"]
+        for method, path, body in CALLS[f"{spec.method} {spec.path}"]:
+            workspace = service.workspace()
+            names = planted(service, workspace)
+            with service.client(service.key(workspace, scopes=[scope])) as api:
+                answer = api.request(method, filled(path, names), json=named(body, names))
+            may = spec.scope is None or scope in (spec.scope, "admin")
+            assert answer.status_code == (200 if may else 403), f"{method} {path}: {answer.text}"
+            assert may or f"`{spec.scope}`" in answer.json()["error"]
+
+
+def planted(service: HttpService, workspace: tuple[int, int]) -> Names:
+    """A session with a message and a shared page, for the routes that name one."""
+    with service.client(service.key(workspace)) as owner:
+        message = {"sessionExternalId": "own", "externalId": "m", "role": "user", "textContent": "hello"}
+        owner.post("/sync/message", json=message)
+        shared = owner.patch("/api/sessions/own", json={"isPublic": True}).json()["session"]
+        (told,) = owner.get("/api/sessions/own/messages").json()["messages"]
+    return Names(s="own", m=told["id"], slug=shared["slug"])
+
+
+@pytest.mark.parametrize("state", ["unknown", "revoked", "expired", "removed"])
+def test_it_refuses_a_key_that_opens_nothing_on_every_route(service: HttpService, state: str) -> None:
+    """Unknown, revoked, expired, of a member who has gone: each route that asks for a key says 401, in the same words."""
+    workspace = service.workspace()
+    key = people.new_key() if state == "unknown" else service.key(workspace)
+    act = {
+        "revoked": "update api_keys set revoked_at = now() where workspace_id = %s",
+        "expired": "update api_keys set expires_at = now() - interval '1 second' where workspace_id = %s",
+        "removed": "delete from members where workspace_id = %s",
+    }
+    if state in act:
+        with psycopg.connect(service.resources.url, autocommit=True) as conn:
+            conn.execute(act[state], workspace[:1])  # type: ignore[arg-type]  # one of ours, above
+    with service.client(key) as api:
+        for handler in ROUTES:
+            spec = handler.opt["route"]
+            if spec.scope is not None:
+                answer = api.request(spec.method, spec.path)
+                assert (answer.status_code, answer.json()) == (401, {"error": "Invalid API key"}), spec.path
+
+
+@pytest.mark.parametrize(
+    ("header", "error"),
+    [
+        ("Bearer osk_" + "x" * 10_000_000, "Invalid API key"),
+        ("Bearer osk_" + "x" * 197, "Invalid API key"),
+        ("Bearer osk_\xff\xfe\x80", "Invalid API key"),
+        ("Bearer osk_' or 1=1 --", "Invalid API key"),
+        ("Bearer osk_", "Invalid API key"),
+        ("bearer\tosk_x", "Missing Authorization header"),
+        ("Bearer \xa0", "Missing Authorization header"),
+        ("Basic osk_x", "Missing Authorization header"),
+    ],
+    ids=[
+        "10 MB",
+        "longer than any",
+        "bytes",
+        "SQL",
+        "nothing after it",
+        "a tab",
+        "a space",
+        "another scheme",
+    ],
+)
+def test_it_refuses_hostile_keys(service: HttpService, header: str, error: str) -> None:
+    """Whatever stands in the header: 401, a known sentence, and the next request is answered."""
+    head = b"GET /api/stats HTTP/1.1\r\nHost: localhost\r\nAuthorization: " + header.encode("latin-1")
+    answer = whole(service, head + b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert error.encode() in answer
+    with service.client() as api:
+        assert api.get("/api/stats").status_code == 200
+
+
+def test_it_keeps_two_workspaces_of_one_person_apart(service: HttpService) -> None:
+    """A person in two workspaces has a key for each, and each key opens its own: the same names, other sessions."""
+    first, second = service.workspace(), service.workspace()
+    with psycopg.connect(service.resources.url, autocommit=True) as conn:
+        conn.execute("insert into members values (%s, %s, 'member')", [second[0], first[1]])
+    with (
+        service.client(service.key(first)) as one,
+        service.client(service.key((second[0], first[1]), scopes=["ingest", "read"])) as two,
+    ):
+        one.post("/sync/session", json={"externalId": "same", "title": "First"})
+        two.post("/sync/session", json={"externalId": "same", "title": "Second"})
+        titles = [
+            [each["title"] for each in api.get("/api/sessions").json()["sessions"]] for api in (one, two)
+        ]
+    assert titles == [["First"], ["Second"]]
+
+
+def test_it_takes_as_long_for_what_is_anothers_as_for_what_is_not_there(service: HttpService) -> None:
+    """The middle of many requests for a foreign id lies where that for an unknown one does."""
+    theirs = planted(service, service.workspace())
+    with service.client() as other:
+        other.post("/sync/session", json={"externalId": "theirs"})
+        foreign = other.get("/api/sessions/theirs").json()["session"]["id"]
+    took: dict[str, list[float]] = {foreign: [], "s999999999": [], theirs.m: [], "m999999999": []}
+    with service.client() as api:
+        for _ in range(60):
+            for id, times in took.items():
+                path = f"/api/sessions/{id}" if id[0] == "s" else f"/api/sessions/x/messages?around={id}"
+                started_s = time.perf_counter()
+                assert api.get(path).status_code == 404
+                times.append(time.perf_counter() - started_s)
+    middle = {id: median(times) for id, times in took.items()}
+    assert middle[foreign] == pytest.approx(middle["s999999999"], rel=0.5)
+    assert middle[theirs.m] == pytest.approx(middle["m999999999"], rel=0.5)
 
 
 def test_it_refuses_an_expired_key(service: HttpService) -> None:
@@ -142,3 +264,21 @@ def test_it_counts_requests_by_route(api: httpx.Client) -> None:
     assert 'backscroll_request_seconds_bucket{le="0.005",method="GET",route="/api/sessions/{id}"}' in text
     assert 'backscroll_index_lag{index="text"}' in text
     assert "whatever-id" not in text
+
+
+def test_it_shows_metrics_to_no_page_of_somebody_else(service: HttpService) -> None:
+    """From this machine without a key, but not where a browser says that another's page asks, or by another name."""
+    for header in (
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example"},
+    ):
+        with httpx.Client(base_url=service.url, headers=header, trust_env=False) as page:
+            assert page.get("/metrics").status_code in (401, 403), header
+        with httpx.Client(
+            base_url=service.url, headers=header | {"Authorization": "x"}, trust_env=False
+        ) as page:
+            assert page.get("/metrics").status_code == 401, header
+    with httpx.Client(base_url=service.url, trust_env=False) as program:
+        assert program.get("/metrics").status_code == 200

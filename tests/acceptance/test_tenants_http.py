@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import httpx
 import msgspec
 import psycopg
 import pytest
+import tenant_things
 
 from indexing.fulltext import open_writer
 from indexing.model import TextDocument
@@ -30,12 +30,11 @@ from service.live.feed import Feed
 from service.settings import Settings
 from service.storage import people
 
-NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 SECRET = "zebra"
 """Stands in everything that b ever wrote, and in nothing of a's."""
 
-Ask = tuple[str, str, dict[str, Any] | None]
-"""Method, path with query, JSON body. `{s}` and `{m}` stand for a session and a message."""
+Ask = tuple[str, str, dict[str, Any] | list[Any] | None]
+"""Method, path with query, JSON body (a list: lines of NDJSON). `{s}` and `{m}` stand for a session and a message."""
 
 CALLS: dict[str, list[Ask]] = {
     "GET /health": [("GET", "/health", None)],
@@ -63,6 +62,7 @@ CALLS: dict[str, list[Ask]] = {
         )
     ],
     "GET /sync/sessions/list": [("GET", "/sync/sessions/list", None)],
+    **tenant_things.CALLS,
     "GET /api/sessions": [
         ("GET", "/api/sessions", None),
         ("GET", "/api/sessions?limit=1&sort=createdAt&order=asc", None),
@@ -85,6 +85,8 @@ CALLS: dict[str, list[Ask]] = {
     "DELETE /api/messages/{id}": [("DELETE", "/api/messages/{m}", None)],
     "GET /s/{slug}": [("GET", "/s/{slug}", None)],
     "GET /api/stats": [("GET", "/api/stats", None)],
+    "POST /api/auth/session": [("POST", "/api/auth/session", {})],
+    "DELETE /api/auth/session": [("DELETE", "/api/auth/session", None)],
     "GET /api/search": [
         ("GET", "/api/search?q=hello&facets=source,project,model,role,tool,day&explain=true", None),
         ("GET", "/api/search?q=hello&groupBy=message&type=fulltext&limit=1", None),
@@ -104,6 +106,7 @@ CALLS: dict[str, list[Ask]] = {
         ("POST", "/search", {"q": "{v} hello", "type": "fulltext"}),
     ],
 }
+SENDING = ("POST /sync", "POST /api/import")
 COUNTING = ("GET /metrics",)
 """Counts requests of the process, so that it answers something else each time."""
 
@@ -137,8 +140,10 @@ class Tenants:
         async with db.workspace(self.workspaces[name]) as conn:
             await people.create_key(conn, self.workspaces[name], user_id, key=self.keys[name])
         for session in ("one", "two", "gone", f"{word}-id" if word == SECRET else "own"):
-            answer = await self.ask(name, "POST", "/sync/batch", batch(session, word))
+            answer = await self.ask(name, "POST", "/sync/batch", tenant_things.batch(session, word))
             assert answer.json()["errors"] == []
+        answer = await self.ask(name, "POST", "/api/import", tenant_things.lines("one", "imported", word))
+        assert answer.json()["errors"] == []
         for session in ("one", "gone"):
             labels = {"tags": [word], "notes": word, "status": word, "isPublic": True}
             assert (await self.ask(name, "PATCH", f"/api/sessions/{session}", labels)).status_code == 200
@@ -152,9 +157,11 @@ class Tenants:
             await rebuild_words(self.resources.db, feed, self.resources.settings.text_index_dir)
         self.resources.text.refresh()
 
-    async def ask(self, who: str, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+    async def ask(self, who: str, method: str, path: str, body: Any) -> httpx.Response:
         async with httpx.AsyncClient(transport=self.transport, base_url="http://127.0.0.1") as client:
             headers = {"Authorization": f"Bearer {self.keys[who]}", "X-Request-Id": "same"}
+            if isinstance(body, list):
+                return await client.request(method, path, content=tenant_things.ndjson(body), headers=headers)
             return await client.request(method, path, json=body, headers=headers)
 
     async def answers(self, names: Names, routes: Iterable[str]) -> list[tuple[str, int, Any]]:
@@ -168,7 +175,9 @@ class Tenants:
 
     def rows(self, name: str) -> dict[str, list[Any]]:
         """All that the database holds of a workspace; but not when a key was last used, which is written later."""
-        tables = ("sessions", "messages", "parts", "session_tags", "tombstones", "members", "api_keys")
+        tables = (
+            "sessions", "messages", "parts", "session_tags", "tombstones", "members", "api_keys", *tenant_things.TABLES,
+        )  # fmt: skip
         with psycopg.connect(self.resources.url) as conn:
             return {table: self._rows(conn, table, self.workspaces[name]) for table in tables}
 
@@ -182,33 +191,6 @@ async def running(feed: Feed) -> AsyncIterator[None]:
     task = asyncio.create_task(feed.run())
     yield
     task.cancel()
-
-
-def batch(session: str, word: str) -> dict[str, Any]:
-    """A session with two messages, all of whose words are `word` or `hello`."""
-    call = {"type": "tool-call", "content": {"toolName": word, "args": {"path": word}}}
-    facts = {
-        "title": f"{word} hello",
-        "projectName": word,
-        "projectPath": f"/{word}",
-        "model": word,
-        "provider": word,
-        "source": word,
-    }
-    return {
-        "sessions": [{"externalId": session, "promptTokens": 7, "cost": 0.5, "createdAt": ms(0), **facts}],
-        "messages": [
-            {
-                "sessionExternalId": session, "externalId": f"{session}-{n}", "role": "user", "source": word, "model": word,
-                "textContent": f"hello {word} {n}", "createdAt": ms(n), "parts": [call],
-            }
-            for n in range(2)
-        ],
-    }  # fmt: skip
-
-
-def ms(minutes: int) -> int:
-    return int((NOW + timedelta(minutes=minutes)).timestamp() * 1000)
 
 
 def filled(path: str, names: Names) -> str:
@@ -235,7 +217,17 @@ def plain(answer: httpx.Response, names: Names) -> Any:
 
 def timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        passing = ("tookMs", "asOf", "timestamp", "score", "ranks", "explain", "nextCursor", "updatedAt")
+        passing = (
+            "tookMs",
+            "asOf",
+            "timestamp",
+            "score",
+            "ranks",
+            "explain",
+            "nextCursor",
+            "updatedAt",
+            "readAt",
+        )
         return {key: timeless(item) for key, item in value.items() if key not in passing}
     return [timeless(item) for item in value] if isinstance(value, list) else value
 
@@ -277,7 +269,7 @@ def reading() -> list[str]:
     return [
         route
         for route in CALLS
-        if not route.startswith(("PATCH", "DELETE", "POST /sync")) and route not in COUNTING
+        if not route.startswith(("PATCH", "DELETE", *SENDING)) and route not in COUNTING
     ]
 
 
@@ -307,7 +299,7 @@ async def test_it_answers_for_what_is_anothers_as_for_what_is_not_there(tenants:
     await tenants.move_in("b", SECRET)
     await tenants.index()
     theirs = await names_of(tenants, "b")
-    routes = [route for route in CALLS if route not in COUNTING and not route.startswith("POST /sync")]
+    routes = [route for route in CALLS if route not in COUNTING and not route.startswith(SENDING)]
     before = tenants.rows("b")
     for foreign, unknown in zip(theirs, NOBODYS, strict=True):
         told = await tenants.answers(foreign, routes)
@@ -342,7 +334,7 @@ async def test_it_keeps_writes_in_their_own_workspace(tenants: Tenants) -> None:
     before = tenants.rows("b")
     for names in await names_of(tenants, "b"):
         for question, status, _ in await tenants.answers(
-            names, [route for route in CALLS if route.startswith("POST /sync")]
+            names, [route for route in CALLS if route.startswith(SENDING)]
         ):
             assert status == 200, question
         mine = (await tenants.ask("a", "GET", f"/api/sessions/get?id={names.s}", None)).json()

@@ -76,8 +76,12 @@ async def plant(db: Database, workspace_id: int, user_id: int) -> None:
 async def plant_derived(conn: Connection, workspace_id: int, session_id: int, message_id: int) -> None:
     params = {"workspace": workspace_id, "session": session_id, "message": message_id, "text": SAME_TEXT}
     for statement in (
-        "insert into message_records values (%(workspace)s, %(session)s, 'r', %(message)s)",
-        "insert into raw_lines values (%(workspace)s, %(session)s, 0, %(text)s, 'zstd')",
+        "insert into message_records values (%(workspace)s, %(session)s, 'r', %(message)s, 'transcript')",
+        "insert into message_lines values (%(workspace)s, %(message)s, 'stream', '{0}')",
+        """insert into raw_chunks
+        values (%(workspace)s, %(session)s, 'stream', 0, 'f', '/p', '{0}', '{5}', %(text)s, 'zstd')""",
+        """insert into import_files
+        values (%(workspace)s, 'm', '/p', 'pi', 'f', 'stream', 1, 5, 0, 5, 't', 0, '{}', 1, 1, 1, 1, '{}', now())""",
         "insert into passages values (%(workspace)s, %(message)s, -1, 0, 5, %(text)s, 0)",
         "insert into embeddings select %(workspace)s, id, %(text)s, '[1,0]' from embedding_models",
         "insert into embedding_queue select %(workspace)s, id, %(text)s, 0, %(message)s from embedding_models",

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.sync import item_fields, wire
+from service.api.sync import wire
 from service.errors import RequestError, TooLarge
+from service.model import bounds
 from service.model.message import MessageWrite, Part
 from service.model.session import SessionWrite
 
@@ -341,8 +342,8 @@ def test_it_bounds_items_and_parts() -> None:
     with pytest.raises(TooLarge, match="at most 20,000 items"):
         wire.read_batch(b'{"messages":[' + b"{}," * 20_000 + b"{}]}")
     with pytest.raises(TooLarge, match="at most 10,000 items"):
-        message(parts=["a"] * (item_fields.MAX_PARTS + 1))
-    assert len(message(parts=["a, b"] * item_fields.MAX_PARTS).parts or ()) == item_fields.MAX_PARTS
+        message(parts=["a"] * (bounds.MAX_PARTS + 1))
+    assert len(message(parts=["a, b"] * bounds.MAX_PARTS).parts or ()) == bounds.MAX_PARTS
 
 
 @given(st.dictionaries(st.sampled_from(SESSION_FIELDS) | st.text(max_size=3), VALUES))

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from service.api.gate import params
-from service.api.gate.routes import JSON, Route
+from service.api.gate.auth import COOKIE
+from service.api.gate.routes import JSON, NDJSON, Route
 
 PATH_PARAMETER = re.compile(r"{(\w+)}")
 PATH_PARAMETERS = {
@@ -22,7 +23,7 @@ ERRORS = {
     304: "Not modified: the client holds this version.",
     400: "Malformed, or out of bounds; the sentence names the parameter.",
     401: "`Missing Authorization header`, `Invalid API key` or `Invalid or expired token`.",
-    403: "The key lacks the scope.",
+    403: "The key lacks the scope, or a browser's page or name is not of this service.",
     404: "Not there, or of another workspace.",
     413: "The body is too large.",
     429: "Too many requests: wait for `Retry-After` seconds.",
@@ -39,9 +40,7 @@ class Error(msgspec.Struct, kw_only=True, rename="camel"):
 
 def document(routes: Sequence[Route]) -> dict[str, Any]:
     """The whole description."""
-    structs = {
-        struct for route in routes for struct in (*answers(route), route.takes) if struct is not None
-    } | {Error}
+    structs = {struct for route in routes for struct in (*answers(route), *bodies(route))} | {Error}
     ordered = sorted(structs, key=lambda struct: struct.__name__)
     references, components = msgspec.json.schema_components(
         ordered, ref_template="#/components/schemas/{name}"
@@ -60,7 +59,10 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "osk_..."}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "bearerFormat": "osk_..."},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
         },
     }
 
@@ -71,14 +73,17 @@ def operation(route: Route, of: dict[type[Any], dict[str, Any]]) -> dict[str, An
         "summary": route.summary,
         "description": route.description + (f" Scope: `{route.scope}`." if route.scope else ""),
         "tags": [route.path.split("/")[2] if route.path.startswith("/api/") else route.path.split("/")[1]],
-        "security": [{"key": []}] if route.scope else [],
+        "security": [{"key": []}, {"cookie": []}] if route.scope else [],
         "parameters": [*path_parameters(route), *query_parameters(route)],
         "responses": responses(route, of),
     }
     if route.takes is not None:
+        schemas = [of[struct] for struct in bodies(route)]
+        media_type = NDJSON if isinstance(route.takes, tuple) else JSON
+        schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
         described["requestBody"] = {
             "required": True,
-            "content": {JSON: {"schema": of[route.takes], "example": route.example_body}},
+            "content": {media_type: {"schema": schema, "example": route.example_body}},
         }
     return described
 
@@ -137,6 +142,13 @@ def answers(route: Route) -> tuple[type[Any], ...]:
     if isinstance(route.gives, tuple):
         return route.gives
     return () if isinstance(route.gives, str) else (route.gives,)
+
+
+def bodies(route: Route) -> tuple[type[Any], ...]:
+    """The struct of the body; of a body of lines those that a line can be."""
+    if isinstance(route.takes, tuple):
+        return route.takes
+    return () if route.takes is None else (route.takes,)
 
 
 def error_response(status: int, of: dict[type[Any], dict[str, Any]]) -> dict[str, Any]:

@@ -6,15 +6,20 @@ gzip of a large nothing fills the memory.
 
 from __future__ import annotations
 
+import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from litestar.types import Receive
 
 from service.errors import RequestError, TooLarge
+from service.model import zstd
 
-GZIP = 16 + zlib.MAX_WBITS
-ENCODINGS = {"": None, "identity": None, "gzip": GZIP, "x-gzip": GZIP, "deflate": zlib.MAX_WBITS}
+LARGE_BYTES = 256 * 1024
+"""Takes milliseconds to unpack: others are answered meanwhile."""
+Unpack = Callable[[bytes, int], bytes]
+"""Bytes and how many they may unfold to; errors: `RequestError`, `TooLarge`."""
 
 
 async def read(receive: Receive, headers: Mapping[str, str], *, limit_bytes: int) -> bytes:
@@ -22,14 +27,22 @@ async def read(receive: Receive, headers: Mapping[str, str], *, limit_bytes: int
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ENCODINGS:
         raise RequestError(
-            f"The content encoding {encoding[:40]!r} is not known: send the body plain or as gzip."
+            f"The content encoding {encoding[:40]!r} is not known: send the body plain, as gzip or as zstd."
         )
     length = headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length[:20]) > limit_bytes:
         raise too_large(limit_bytes)
     packed = await received(receive, limit_bytes=limit_bytes)
-    window = ENCODINGS[encoding]
-    return packed if window is None else unpacked(packed, window=window, limit_bytes=limit_bytes)
+    return await unfolded(packed, ENCODINGS[encoding], limit_bytes=limit_bytes)
+
+
+async def unfolded(packed: bytes, unpack: Unpack | None, *, limit_bytes: int) -> bytes:
+    """Errors: `RequestError`, `TooLarge`."""
+    if unpack is None:
+        return packed
+    if len(packed) < LARGE_BYTES:
+        return unpack(packed, limit_bytes)
+    return await asyncio.to_thread(unpack, packed, limit_bytes)
 
 
 async def received(receive: Receive, *, limit_bytes: int) -> bytes:
@@ -48,10 +61,10 @@ async def received(receive: Receive, *, limit_bytes: int) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def unpacked(packed: bytes, *, window: int, limit_bytes: int) -> bytes:
+def inflated(packed: bytes, limit_bytes: int, *, window: int) -> bytes:
     """Inflated up to the limit and no byte further.
 
-    >>> unpacked(zlib.compress(b"x" * 1000), window=zlib.MAX_WBITS, limit_bytes=1000) == b"x" * 1000
+    >>> inflated(zlib.compress(b"x" * 1000), 1000, window=zlib.MAX_WBITS) == b"x" * 1000
     True
     """
     inflate = zlib.decompressobj(window)
@@ -68,3 +81,23 @@ def unpacked(packed: bytes, *, window: int, limit_bytes: int) -> bytes:
 
 def too_large(limit_bytes: int) -> TooLarge:
     return TooLarge(f"The body is larger than {limit_bytes:,} bytes: send it in several requests.")
+
+
+def unpacked_zstd(packed: bytes, limit_bytes: int) -> bytes:
+    try:
+        return zstd.unpacked(packed, limit_bytes=limit_bytes)
+    except zstd.Unfolds as error:
+        raise too_large(limit_bytes) from error
+    except zstd.NotZstd as error:
+        raise RequestError("The body is not one whole zstd frame.") from error
+
+
+GZIP = partial(inflated, window=16 + zlib.MAX_WBITS)
+ENCODINGS: dict[str, Unpack | None] = {
+    "": None,
+    "identity": None,
+    "gzip": GZIP,
+    "x-gzip": GZIP,
+    "deflate": partial(inflated, window=zlib.MAX_WBITS),
+    "zstd": unpacked_zstd,
+}

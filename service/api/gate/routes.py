@@ -18,7 +18,7 @@ from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
-from service.api.gate import body, limits, params
+from service.api.gate import auth, body, limits, origins, params
 from service.api.gate.auth import NOBODY, Keys, Scope
 from service.api.gate.edge import SLASH_IN_SEGMENT
 from service.api.gate.exchange import Exchange
@@ -34,6 +34,9 @@ from service.storage.database import Connection
 from service.storage.people import Caller
 
 JSON = "application/json"
+NDJSON = "application/x-ndjson"
+KEYLESS_BODY_BYTES = 64 * 1024
+"""A body of somebody who has shown no key yet is not larger."""
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 P = TypeVar("P")
 T = TypeVar("T")
@@ -46,6 +49,7 @@ class Desk:
         self.resources = resources
         self.routes = routes
         self.keys = Keys(resources.db)
+        self.hosts = origins.of_settings(resources.settings)
         self.limits = Limits()
         self.ledger = Ledger(resources.db)
         self.meters = Meters()
@@ -68,6 +72,8 @@ class Call(msgspec.Struct, kw_only=True):
     """What this read must contain."""
     now: datetime
     """In whole milliseconds, as times are read back."""
+    secure: bool = False
+    """Whether the client came over TLS, to us or to the proxy in front."""
 
     @property
     def resources(self) -> Resources:
@@ -111,8 +117,8 @@ class Route(msgspec.Struct, kw_only=True, frozen=True):
     summary: str
     description: str
     asks: type[Any]
-    takes: type[Any] | None
-    """The struct that describes a JSON body."""
+    takes: tuple[type[Any], ...] | type[Any] | None
+    """The struct that describes a JSON body (several: a body of lines, each one of them)."""
     gives: tuple[type[Any], ...] | type[Any] | str
     """The struct of the answer (several: one of them), or a media type."""
     example: Any
@@ -139,7 +145,7 @@ def route(
     gives: tuple[type[Any], ...] | type[Any] | str,
     example: Any,
     asks: type[P] = params.Nothing,  # type: ignore[assignment]  # the default of a type variable
-    takes: type[Any] | None = None,
+    takes: tuple[type[Any], ...] | type[Any] | None = None,
     example_body: Any = None,
     errors: Sequence[int] = (),
 ) -> Callable[[Callable[[Call, P], Awaitable[Answer]]], HTTPRouteHandler]:
@@ -177,16 +183,19 @@ async def admitted(request: Request[Any, Any, Any], spec: Route) -> Call:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
     now = exchange.at.replace(microsecond=exchange.at.microsecond // 1000 * 1000)
     caller = NOBODY
+    if not auth.shows_key(headers):
+        origins.check_host(headers, desk.hosts)
     if spec.scope is not None:
-        caller = exchange.caller = await desk.keys.admit(headers, spec.scope, now=now)
+        caller = exchange.caller = await desk.keys.admit(headers, spec.scope, now=now, method=spec.method)
         desk.ledger.used(caller)
         limit(desk, request, headers, caller, spec)
     query = params.pairs(request.scope["query_string"])
     content = b""
     if spec.method != "GET":
-        content = await body.read(
-            request.receive, headers, limit_bytes=desk.resources.settings.body_limit_bytes
-        )
+        most_bytes = desk.resources.settings.body_limit_bytes
+        if spec.scope is None:
+            most_bytes = min(most_bytes, KEYLESS_BODY_BYTES)
+        content = await body.read(request.receive, headers, limit_bytes=most_bytes)
     return Call(
         desk=desk,
         caller=caller,
@@ -197,7 +206,16 @@ async def admitted(request: Request[Any, Any, Any], spec: Route) -> Call:
         body=content,
         commit=commit(query, headers, desk) if spec.reads else None,
         now=now,
+        secure=is_secure(request.scope["scheme"], headers),
     )
+
+
+def is_secure(scheme: str, headers: Mapping[str, str]) -> bool:
+    """
+    >>> is_secure("http", {"x-forwarded-proto": "https, http"}), is_secure("http", {})
+    (True, False)
+    """
+    return "https" in (scheme, headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower())
 
 
 def limit(

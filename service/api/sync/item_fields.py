@@ -18,23 +18,19 @@ from msgspec import Raw
 
 from service.errors import RequestError
 from service.model import json_items, parts, sources
+from service.model.bounds import (
+    EPOCH,
+    LAST_MS,
+    MAX_COST_USD,
+    MAX_COUNT,
+    MAX_ID_CHARS,
+    MAX_PARTS,
+    MAX_SOURCE_CHARS,
+    cost_usd,
+)
 from service.model.message import Part
 
-MAX_ID_CHARS = 512
-MAX_SOURCE_CHARS = 100
-MAX_NAME_CHARS = 500
-"""Of a model, a provider, a project."""
-MAX_LINE_CHARS = 10_000
-"""Of a title, a path."""
-MAX_PARTS = 10_000
-MAX_COUNT = 10**15
-"""Tokens or milliseconds: sums of many still fit a bigint, and each is exact in JavaScript."""
-MAX_COST_USD = 10**9
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_MS = 253_402_300_799_999  # of the year 9999, where a datetime ends
 _SECONDS = range(10**9, 10**10)  # 2001 to 2286; as milliseconds all of it would lie in early 1970
-_COST_UNIT = Decimal("1e-10")  # as the table keeps it
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?")
 
 
@@ -79,15 +75,15 @@ class ItemFields:
     def cost(self) -> Decimal | None:
         """US dollars, exact to the ten places that are kept."""
         value = self._number("cost", most=MAX_COST_USD)
-        return None if value is None else Decimal(str(value)).quantize(_COST_UNIT) or None
+        return None if value is None else cost_usd(value)
 
     def time(self, name: str) -> datetime | None:
         value = self._value(name)
         if isinstance(value, str):
             return _from_iso(name, value)
-        sent = self._number(name, most=_LAST_MS) or 0
+        sent = self._number(name, most=LAST_MS) or 0
         at_ms = round(sent * 1000 if int(sent) in _SECONDS else sent)
-        return _EPOCH + timedelta(milliseconds=at_ms) if at_ms else None
+        return EPOCH + timedelta(milliseconds=at_ms) if at_ms else None
 
     def attrs(self) -> dict[str, Any] | None:
         value = self._value("attrs")
@@ -144,6 +140,6 @@ def _from_iso(name: str, value: str) -> datetime | None:
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise RequestError(f"{name} must be epoch milliseconds or an ISO 8601 date and time.") from error
-    if moment < _EPOCH:
+    if moment < EPOCH:
         raise RequestError(f"{name} must not lie before 1970.")
     return moment

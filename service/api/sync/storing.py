@@ -1,8 +1,4 @@
-"""What a request brings, stored; and where Postgres refuses a value, all the rest of it.
-
-Rule: a batch is one transaction. Only when one of its items is refused is it cut in halves, and those again, until
-the refused ones stand alone and every other is stored.
-"""
+"""What a request of /sync brings, stored; and where Postgres refuses a value, all the rest of it (`apart.py`)."""
 
 from __future__ import annotations
 
@@ -13,29 +9,40 @@ import msgspec
 from service.api.gate.routes import Call
 from service.model.message import MessageWrite
 from service.model.session import SessionWrite
-from service.storage import sync
+from service.storage import apart, sync
 
 DELETED = "was deleted here, so it is not stored again."
+Write = SessionWrite | MessageWrite
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(msgspec.Struct):
     """Ids by place, None for what was not stored; of each of those one error, which begins with its externalId."""
 
-    session_ids: list[int | None]
-    message_ids: list[int | None]
-    errors: list[str]
+    session_ids: list[int | None] = []
+    message_ids: list[int | None] = []
+    errors: list[str] = []
 
 
 async def store(call: Call, *, sessions: Sequence[SessionWrite], messages: Sequence[MessageWrite]) -> Stored:
     """Store what can be stored."""
-    try:
-        applied = await apply(call, sessions=sessions, messages=messages)
-    except sync.Refused as error:
-        return await apart(call, sessions, messages, error)
-    writes: list[SessionWrite | MessageWrite] = [*sessions, *messages]
-    stored = zip(writes, [*applied.session_ids, *applied.message_ids], strict=True)
-    errors = [f"{write.external_id}: {DELETED}" for write, id in stored if id is None]
-    return Stored(applied.session_ids, applied.message_ids, errors)
+
+    async def store_all(writes: Sequence[Write]) -> sync.Applied:
+        return await apply(call, sessions=sessions_of(writes), messages=messages_of(writes))
+
+    stored = Stored()
+    items: list[Write] = [*sessions, *messages]
+    for writes, applied in await apart.each(items, store_all):
+        if isinstance(applied, sync.Refused):
+            applied_sessions: list[int | None] = [None for _ in sessions_of(writes)]
+            applied_messages: list[int | None] = [None for _ in messages_of(writes)]
+            stored.errors += [f"{write.external_id}: {applied}" for write in writes]
+        else:
+            applied_sessions, applied_messages = applied.session_ids, applied.message_ids
+            ids = zip(writes, [*applied_sessions, *applied_messages], strict=True)
+            stored.errors += [f"{write.external_id}: {DELETED}" for write, id in ids if id is None]
+        stored.session_ids += applied_sessions
+        stored.message_ids += applied_messages
+    return stored
 
 
 async def apply(
@@ -52,19 +59,9 @@ async def apply(
     )
 
 
-async def apart(
-    call: Call, sessions: Sequence[SessionWrite], messages: Sequence[MessageWrite], error: sync.Refused
-) -> Stored:
-    """Each half on its own; the sessions stay before the messages."""
-    writes: list[SessionWrite | MessageWrite] = [*sessions, *messages]
-    if len(writes) == 1:
-        return Stored([None] * len(sessions), [None] * len(messages), [f"{writes[0].external_id}: {error}"])
-    middle = len(writes) // 2
-    messages_first = max(0, middle - len(sessions))
-    first = await store(call, sessions=sessions[:middle], messages=messages[:messages_first])
-    second = await store(call, sessions=sessions[middle:], messages=messages[messages_first:])
-    return Stored(
-        first.session_ids + second.session_ids,
-        first.message_ids + second.message_ids,
-        first.errors + second.errors,
-    )
+def sessions_of(writes: Sequence[Write]) -> list[SessionWrite]:
+    return [write for write in writes if isinstance(write, SessionWrite)]
+
+
+def messages_of(writes: Sequence[Write]) -> list[MessageWrite]:
+    return [write for write in writes if isinstance(write, MessageWrite)]

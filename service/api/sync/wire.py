@@ -11,9 +11,10 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from service.api.sync.item_fields import MAX_ID_CHARS, MAX_LINE_CHARS, MAX_NAME_CHARS, ItemFields
+from service.api.sync.item_fields import ItemFields
 from service.errors import RequestError
 from service.model import json_items
+from service.model.bounds import MAX_ID_CHARS, MAX_LINE_CHARS, MAX_NAME_CHARS
 from service.model.message import MessageWrite, Role
 from service.model.session import Kind, SessionWrite
 

@@ -84,9 +84,15 @@ where workspace_id = %(workspace_id)s and id = %(id)s
 returning session_id;
 
 -- name: bury
+-- Under every id by which it was known: whichever of them a client or an import names, it stays deleted.
 insert into tombstones (workspace_id, kind, source, session_external_id, external_id)
-select m.workspace_id, 'message', s.source, s.external_id, m.external_id
-from messages m join sessions s on s.workspace_id = m.workspace_id and s.id = m.session_id
+select distinct m.workspace_id, 'message', s.source, s.external_id, name
+from messages m
+join sessions s on s.workspace_id = m.workspace_id and s.id = m.session_id
+cross join lateral (
+    select m.external_id as name
+    union select r.record_id from message_records r where r.workspace_id = m.workspace_id and r.message_id = m.id
+) names
 where m.workspace_id = %(workspace_id)s and m.id = %(id)s
 returning session_external_id;
 

@@ -1,7 +1,17 @@
 -- name: find_key
 -- Read across workspaces: the key says which one it opens.
-select workspace_id, id, user_id, scopes, expires_at, revoked_at
-from api_keys where key_sha256 = %(key_sha256)s;
+select k.workspace_id, k.id, k.user_id, k.scopes, k.expires_at, k.revoked_at, m.role
+from api_keys k join members m using (workspace_id, user_id)
+where k.key_sha256 = %(key_sha256)s;
+
+-- name: key_by_id
+select k.workspace_id, k.id, k.user_id, k.scopes, k.expires_at, k.revoked_at, m.role, k.key_sha256
+from api_keys k join members m using (workspace_id, user_id)
+where k.workspace_id = %(workspace_id)s and k.id = %(id)s;
+
+-- name: names
+select w.name as workspace, u.name from workspaces w, users u
+where w.id = %(workspace_id)s and u.id = %(user_id)s;
 
 -- name: touch_key
 -- At most once a minute a key, so that busy clients do not write for every request.
@@ -38,12 +48,14 @@ values (%(workspace_id)s, %(user_id)s, %(key_sha256)s, %(name)s, %(scopes)s, %(e
 returning id;
 
 -- name: log_requests
+-- A workspace that was deleted meanwhile takes none: its lines must not stop those of others.
 insert into request_log (workspace_id, at, key_id, method, route, status, duration_ms)
 select %(workspace_id)s, at, key_id, method, route, status, duration_ms
 from unnest(
     %(at)s::timestamptz[], %(key_id)s::bigint[], %(method)s::text[], %(route)s::text[], %(status)s::int[],
     %(duration_ms)s::real[]
-) as w (at, key_id, method, route, status, duration_ms);
+) as w (at, key_id, method, route, status, duration_ms)
+where exists (select from workspaces where id = %(workspace_id)s);
 
 -- name: forget_requests
 delete from request_log where at < now() - make_interval(days => %(days)s);

@@ -1,0 +1,1 @@
+"""Signing in: a key in, a cookie out, for browsers."""

@@ -1,0 +1,79 @@
+"""The messages that may still grow, in their order, and the line from which a later reading has to start.
+
+Rule: a message is open until 64 newer ones began or its turn ended. This depends on what comes after it and never on
+what came before, so a reading that starts between two messages finds the same. Between two messages means: no record
+at or after the line belongs to a message that began before it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterator
+
+from service.importers.codex.draft import Draft
+from service.importers.codex.entry import Entry
+from service.importers.codex.state import Memory
+
+MOST_OPEN = 64
+
+
+class Window:
+    def __init__(self) -> None:
+        self._open: deque[tuple[Entry, Memory]] = deque()
+        self._of_kind: dict[str, deque[Entry]] = defaultdict(deque)
+        self._ids: set[str] = set()
+        self._reach = -1
+        """The last line of the messages that are closed."""
+        self._cut: tuple[int, Memory] | None = None
+
+    def __iter__(self) -> Iterator[Entry]:
+        """The newest first."""
+        return (entry for entry, _ in reversed(self._open))
+
+    def add(self, entry: Entry, before: Memory) -> list[Entry]:
+        """Opens a message; `before` is the memory before its line. Returns what is closed by that."""
+        self._open.append((entry, before))
+        self._of_kind[entry.draft.kind].append(entry)
+        self._ids.add(entry.id)
+        if self._cut is None:
+            self._cut = (entry.first, before)
+        return [self._close()] if len(self._open) > MOST_OPEN else []
+
+    def end_turn(self) -> list[Entry]:
+        """Closes what is older than the last answer, at which token counts may still come."""
+        entries = [entry for entry, _ in self._open]
+        last = max((at for at, entry in enumerate(entries) if answers(entry)), default=len(entries))
+        return [self._close() for _ in range(last)]
+
+    def other_copy(self, said: Draft, *, event: bool) -> Entry | None:
+        """The open message of which this record is the other copy; calls in their order, texts the latest first."""
+        found = (entry for entry in reversed(self._of_kind[said.kind]) if entry.awaits(said, event=event))
+        if said.kind == "call":
+            return min(found, key=lambda entry: entry.first, default=None)
+        return next(found, None)
+
+    def last_answer(self) -> Entry | None:
+        return next((entry for entry in self if answers(entry)), None)
+
+    def has(self, external_id: str) -> bool:
+        return external_id in self._ids
+
+    def start(self, end: int, memory: Memory) -> tuple[int, Memory]:
+        """Where to read on, and with which memory, when all before `end` was read."""
+        return self._cut or (end, memory)
+
+    def _close(self) -> Entry:
+        entry, _ = self._open.popleft()
+        self._of_kind[entry.draft.kind].popleft()
+        self._ids.discard(entry.id)
+        self._reach = max(self._reach, *entry.lines)
+        if not self._open:
+            self._cut = None
+        elif self._reach < self._open[0][0].first:
+            self._cut = (self._open[0][0].first, self._open[0][1])
+        return entry
+
+
+def answers(entry: Entry) -> bool:
+    """Whether it is something that the model said, at which its tokens can stand."""
+    return entry.draft.role == "assistant"

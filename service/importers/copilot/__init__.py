@@ -1,0 +1,8 @@
+"""GitHub Copilot CLI: the events of a session (`events.py`), and the documents of its first versions (`document.py`)."""
+
+from __future__ import annotations
+
+from service.importers.copilot import events
+from service.importers.model import Format
+
+FORMAT = Format("copilot", events.SOURCE, events.opened)

@@ -1,0 +1,255 @@
+"""Raw lines of transcripts: kept as they lay on disk, in chunks, so that a better parser can read them again.
+
+Rule: what was deleted stays deleted. A line that a deleted message was read from is cut out of its chunk and leaves a
+tombstone, and a chunk that comes again is stored without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from service.model import zstd
+from service.model.imported import RawChunk
+from service.storage.arrays import array, columns
+from service.storage.database import Connection, Database
+from service.storage.queries import load
+
+SQL = load("raw_chunks")
+CHUNK_COLUMNS = {
+    "session_id": "int8", "stream": "text", "first_offset": "int8", "format": "text", "path": "text", "offsets": "text",
+    "sizes": "text", "bytes_sha256": "bytea", "zstd": "bytea",
+}  # fmt: skip
+Place = tuple[int, str]
+"""Session id and stream."""
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """The content of a file, of which there are raw lines."""
+
+    stream: str
+    format: str
+    path: str
+    """Where it lay when it was read last."""
+
+
+class Stored(msgspec.Struct, frozen=True):
+    bytes_sha256: bytes
+    size: int
+
+
+class Changes(msgspec.Struct):
+    """What is to be written of a request's chunks."""
+
+    put: list[tuple[int, RawChunk]] = []
+    drop: list[tuple[int, str, int]] = []
+    """Session id, stream, first offset of chunks that a document written anew no longer has."""
+
+    @property
+    def touched(self) -> set[int]:
+        return {session for session, _ in self.put} | {session for session, *_ in self.drop}
+
+
+async def differing(conn: Connection, workspace_id: int, chunks: Sequence[tuple[int, RawChunk]]) -> Changes:
+    """Which chunks, by their session's id, are new, longer than what is stored, or a document that differs."""
+    if not chunks:
+        return Changes()
+    places = sorted({(session, chunk.stream) for session, chunk in chunks})
+    params = {
+        "workspace_id": workspace_id,
+        "session_id": array("int8", [session for session, _ in places]),
+        "stream": array("text", [stream for _, stream in places]),
+        "first_offsets": array("int8", sorted({chunk.offsets[0] for _, chunk in chunks})),
+        "whole": array(
+            "bool", [any(c.whole for s, c in chunks if (s, c.stream) == place) for place in places]
+        ),
+    }
+    stored: dict[Place, dict[int, Stored]] = {place: {} for place in places}
+    for row in await (await conn.execute(SQL["stored"], params)).fetchall():
+        known = Stored(row["bytes_sha256"], row["size"])
+        stored[row["session_id"], row["stream"]][row["first_offset"]] = known
+    return decide(chunks, stored)
+
+
+def decide(chunks: Sequence[tuple[int, RawChunk]], stored: Mapping[Place, Mapping[int, Stored]]) -> Changes:
+    """Pure: the same bytes are nothing new, fewer neither, unless they are a document written anew."""
+    changes = Changes()
+    whole = {(session, chunk.stream) for session, chunk in chunks if chunk.whole}
+    latest = {(session, chunk.stream, chunk.offsets[0]): chunk for session, chunk in chunks}
+    for (session, stream, first), chunk in latest.items():
+        known = stored.get((session, stream), {}).get(first)
+        if known is not None and known.bytes_sha256 == chunk.bytes_sha256:
+            continue
+        if known is None or (session, stream) in whole or sum(chunk.sizes) > known.size:
+            changes.put.append((session, chunk))
+    for session, stream in sorted(whole):
+        changes.drop += [
+            (session, stream, first)
+            for first in stored.get((session, stream), {})
+            if (session, stream, first) not in latest
+        ]
+    return changes
+
+
+async def write(conn: Connection, workspace_id: int, changes: Changes) -> None:
+    """Under the sessions' locks."""
+    if changes.drop:
+        params = {
+            "workspace_id": workspace_id,
+            "session_id": array("int8", [session for session, _, _ in changes.drop]),
+            "stream": array("text", [stream for _, stream, _ in changes.drop]),
+            "first_offset": array("int8", [first for _, _, first in changes.drop]),
+        }
+        await conn.execute(SQL["drop"], params)
+    if changes.put:
+        rows = [_row(session, chunk) for session, chunk in changes.put]
+        await conn.execute(SQL["put"], {"workspace_id": workspace_id} | columns(rows, CHUNK_COLUMNS))
+
+
+def without(chunk: RawChunk, gone: Collection[int]) -> RawChunk | None:
+    """The chunk without the lines at these offsets; None where none is left."""
+    if not gone or not set(chunk.offsets) & set(gone):
+        return chunk
+    lines = [
+        (offset, line)
+        for offset, line in lines_of(chunk.offsets, chunk.sizes, chunk.data)
+        if offset not in gone
+    ]
+    if not lines:
+        return None
+    data = b"".join(line for _, line in lines)
+    return msgspec.structs.replace(
+        chunk,
+        offsets=tuple(offset for offset, _ in lines),
+        sizes=tuple(len(line) for _, line in lines),
+        data=zstd.packed(data),
+        bytes_sha256=hashlib.sha256(data).digest(),
+    )
+
+
+def lines_of(offsets: Sequence[int], sizes: Sequence[int], frame: bytes) -> Iterator[tuple[int, bytes]]:
+    """The lines of a chunk with their offsets."""
+    data = zstd.unpacked(frame, limit_bytes=sum(sizes))
+    start = 0
+    for offset, size in zip(offsets, sizes, strict=True):
+        yield offset, data[start : start + size]
+        start += size
+
+
+async def forget_message(conn: Connection, workspace_id: int, message_id: int) -> None:
+    """Cut the lines that a message was read from out of their chunks, for good. Under its session's lock."""
+    params = {"workspace_id": workspace_id, "message_id": message_id}
+    rows = await (await conn.execute(SQL["chunks_of_message"], params)).fetchall()
+    changes = Changes()
+    for row in rows:
+        gone = set(row["gone"])
+        chunk = without(_chunk(row), gone)
+        first = row["first_offset"]
+        if chunk is None or chunk.offsets[0] != first:
+            changes.drop.append((row["session_id"], row["stream"], first))
+        if chunk is not None:
+            changes.put.append((row["session_id"], chunk))
+    await conn.execute(SQL["bury_lines"], params)
+    await write(conn, workspace_id, changes)
+
+
+def tombstone(stream: str, offset: int) -> str:
+    """
+    >>> tombstone("ab12", 512)
+    'ab12:512'
+    """
+    return f"{stream}:{offset}"
+
+
+async def streams(
+    conn: Connection, workspace_id: int, *, format: str | None, source: str | None, session: str | None
+) -> list[Stream]:
+    """Of a workspace, or those of one format, one source, or one session's external id."""
+    params = {"workspace_id": workspace_id, "format": format, "source": source, "session": session}
+    rows = await (await conn.execute(SQL["streams"], params)).fetchall()
+    return [Stream(row["stream"], row["format"], row["path"]) for row in rows]
+
+
+async def also_elsewhere(conn: Connection, workspace_id: int, stream: str) -> set[str]:
+    """External ids of the sessions of a stream that have lines in another one too."""
+    params = {"workspace_id": workspace_id, "stream": stream}
+    rows = await (await conn.execute(SQL["also_elsewhere"], params)).fetchall()
+    return {row["external_id"] for row in rows}
+
+
+async def read(
+    db: Database, workspace_id: int, stream: str, *, page: int = 16
+) -> AsyncIterator[tuple[int, str, bytes]]:
+    """A stream's lines in order, each once: offset, external id of the session that keeps it, bytes.
+
+    No transaction is open between pages, and no more chunks in memory than a page and those that overlap.
+    """
+    waiting: list[tuple[int, int, str, bytes, Iterator[tuple[int, bytes]]]] = []
+    last, turn, after = -1, 0, (-1, -1)
+    more = True
+    while more:
+        params = {"workspace_id": workspace_id, "stream": stream, "limit": page}
+        params |= {"first_offset": after[0], "session_id": after[1]}
+        async with db.workspace(workspace_id) as conn:
+            rows = await (await conn.execute(SQL["page"], params)).fetchall()
+        more = len(rows) == page
+        for row in rows:
+            after = (row["first_offset"], row["session_id"])
+            lines = lines_of(row["offsets"], row["sizes"], row["zstd"])
+            turn += 1
+            _push(waiting, turn, row["external_id"], lines)
+        until = after[0] if more else None
+        while waiting and (until is None or waiting[0][0] < until):
+            offset, number, session, line, lines = heapq.heappop(waiting)
+            if offset > last:
+                last = offset
+                yield offset, session, line
+            _push(waiting, number, session, lines)
+
+
+def _push(
+    waiting: list[tuple[int, int, str, bytes, Iterator[tuple[int, bytes]]]],
+    turn: int,
+    session: str,
+    lines: Iterator[tuple[int, bytes]],
+) -> None:
+    """`turn` is unique among those that wait, so that lines are never compared."""
+    if (line := next(lines, None)) is not None:
+        heapq.heappush(waiting, (line[0], turn, session, line[1], lines))
+
+
+def _row(session_id: int, chunk: RawChunk) -> dict[str, Any]:
+    return {
+        "session_id": session_id,
+        "stream": chunk.stream,
+        "first_offset": chunk.offsets[0],
+        "format": chunk.format,
+        "path": chunk.path,
+        "offsets": _spaced(chunk.offsets),
+        "sizes": _spaced(chunk.sizes),
+        "bytes_sha256": chunk.bytes_sha256,
+        "zstd": chunk.data,
+    }
+
+
+def _chunk(row: Mapping[str, Any]) -> RawChunk:
+    return RawChunk(
+        session_external_id=row["external_id"],
+        source=row["source"],
+        format=row["format"],
+        stream=row["stream"],
+        path=row["path"],
+        offsets=tuple(row["offsets"]),
+        sizes=tuple(row["sizes"]),
+        data=row["zstd"],
+        bytes_sha256=row["bytes_sha256"],
+    )
+
+
+def _spaced(numbers: Iterable[int]) -> str:
+    """Arrays of arrays are rectangles in Postgres: each goes as text."""
+    return " ".join(map(str, numbers))

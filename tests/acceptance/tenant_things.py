@@ -1,0 +1,81 @@
+"""What each workspace of the tenants' test has, by sync and by import; and the questions that are asked of /api/import."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from service.model import zstd
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+TABLES = ("message_records", "message_lines", "raw_chunks", "import_files")
+
+
+def batch(session: str, word: str) -> dict[str, Any]:
+    """A session with two messages, all of whose words are `word` or `hello`."""
+    call = {"type": "tool-call", "content": {"toolName": word, "args": {"path": word}}}
+    facts = {
+        "title": f"{word} hello",
+        "projectName": word,
+        "projectPath": f"/{word}",
+        "model": word,
+        "provider": word,
+        "source": word,
+    }
+    return {
+        "sessions": [{"externalId": session, "promptTokens": 7, "cost": 0.5, "createdAt": ms(0), **facts}],
+        "messages": [
+            {
+                "sessionExternalId": session, "externalId": f"{session}-{n}", "role": "user", "source": word, "model": word,
+                "textContent": f"hello {word} {n}", "createdAt": ms(n), "parts": [call],
+            }
+            for n in range(2)
+        ],
+    }  # fmt: skip
+
+
+def ms(minutes: int) -> int:
+    return int((NOW + timedelta(minutes=minutes)).timestamp() * 1000)
+
+
+def lines(session: str, message: str, word: str, *, source: str | None = None) -> list[dict[str, Any]]:
+    """A session with a message that says nothing, its raw line and its file's position; all names are `word`."""
+    named = {"source": source or word}
+    raw = base64.b64encode(zstd.packed(b"x")).decode()
+    return [
+        {"type": "session", "externalId": session, **named},
+        {
+            "type": "message", "sessionExternalId": session, "externalId": message, "role": "user",
+            "records": [f"{message}-record"], "stream": "ab", "lines": [0], **named,
+        },
+        {
+            "type": "raw", "sessionExternalId": session, "format": word, "stream": "ab", "path": f"/{word}", "offsets": [0],
+            "sizes": [1], "zstd": raw, **named,
+        },
+        {
+            "type": "file", "machine": word, "path": f"/{word}", "format": word, "stream": "ab", "inode": 1, "size": 1,
+            "mtimeMs": 1, "offset": 1, "tailSha256": "ff", "resumeOffset": 0, **named,
+        },
+    ]  # fmt: skip
+
+
+def mine() -> list[dict[str, Any]]:
+    sent = lines("{s}", "{m}", "x", source="pi")
+    sent[0]["title"], sent[1]["textContent"] = "Mine", "x"
+    return sent
+
+
+def ndjson(items: list[dict[str, Any]]) -> bytes:
+    return b"\n".join(json.dumps(item).encode() for item in items)
+
+
+CALLS: dict[str, list[tuple[str, str, Any]]] = {
+    "POST /api/import": [("POST", "/api/import", mine())],
+    "GET /api/import/files": [
+        ("GET", "/api/import/files", None),
+        ("GET", "/api/import/files?machine={v}", None),
+        ("GET", "/api/import/files?source={v}", None),
+    ],
+}
