@@ -68,7 +68,8 @@ class Findings:
         elif isinstance(found, FoundMessage):
             self._message(found)
         elif self._lines or self.lines:
-            self._announce(found.write.external_id)
+            if not found.write.announced:
+                self._announce(found.write.external_id)
             self._put(session_line(found.write, self._format.source))
         if isinstance(found, FoundSession):
             self._claim(found.write.external_id, found.lines)

@@ -45,6 +45,7 @@ def message_line(found: FoundMessage, source: str, stream: str) -> MessageLine:
         records=list(found.records),
         stream=stream,
         lines=sorted(found.lines),
+        excerpt=found.excerpt,
     )
 
 

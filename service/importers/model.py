@@ -57,6 +57,10 @@ class FoundSession(msgspec.Struct, frozen=True):
     """Offsets of the lines that say nothing but this (a title, a setting)."""
 
 
+EXCERPT = "excerpt"
+"""Among the attrs of a message that is one."""
+
+
 class FoundMessage(msgspec.Struct, frozen=True):
     """A message, complete as far as the transcript goes.
 
@@ -67,6 +71,8 @@ class FoundMessage(msgspec.Struct, frozen=True):
     write: MessageWrite
     records: tuple[str, ...]
     lines: tuple[int, ...]
+    excerpt: bool = False
+    """Some of a message that its own session's transcript tells whole: never in place of that."""
 
 
 class LeftOut(msgspec.Struct, frozen=True):

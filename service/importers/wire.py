@@ -41,6 +41,8 @@ class SessionLine(msgspec.Struct, tag="session", rename="camel", omit_defaults=T
     parent_external_id: str | None = None
     status: str | None = None
     attrs: dict[str, Any] | None = None
+    announced: bool = False
+    """Said by another session's transcript: tells of a session that is here, and makes none."""
 
 
 class PartLine(msgspec.Struct):
@@ -72,6 +74,8 @@ class MessageLine(msgspec.Struct, tag="message", rename="camel", omit_defaults=T
     stream: Hex | None = None
     lines: list[int] = []
     """Offsets in the stream of the raw lines that it was read from: they go with it when it is deleted."""
+    excerpt: bool = False
+    """Some of a message that another transcript tells whole: never in place of that. Its attrs say so too."""
 
 
 class RawLine(msgspec.Struct, tag="raw", rename="camel", omit_defaults=True, kw_only=True):

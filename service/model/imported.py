@@ -17,6 +17,8 @@ class ImportedMessage(msgspec.Struct, frozen=True, kw_only=True):
     stream: str | None = None
     lines: tuple[int, ...] = ()
     """Offsets in the stream of the raw lines that it was read from, ascending."""
+    excerpt: bool = False
+    """Some of a message that another transcript tells whole: never in place of that."""
 
     @property
     def names(self) -> tuple[str, ...]:

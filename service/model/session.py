@@ -36,3 +36,5 @@ class SessionWrite(msgspec.Struct, frozen=True, kw_only=True):
     parent_external_id: str | None = None
     status: str | None = None
     attrs: dict[str, Any] | None = None
+    announced: bool = False
+    """Said by another session's transcript: tells of a session that is here, and makes none."""

@@ -24,8 +24,9 @@ from service.storage.resolve import Found, Missing, Ref, Target
 from service.storage.sync_rows import Key, merge
 
 SQL = load("imports")
-Fate = Literal["stored", "deleted", "unknown"]
-"""Of one item: stored (or there already and the same), deleted here earlier, or of a session that is not here."""
+Fate = Literal["stored", "waiting", "deleted", "unknown"]
+"""Of one item: stored (or there already and the same), announced of a session that is not here yet, deleted here
+earlier, or of a session that is not here."""
 
 
 class Brought(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +90,13 @@ async def store(batch: Batch, brought: Brought, *, exact: str | None = None) -> 
     session_refs = [Ref(write.external_id, write.source) for write in brought.sessions]
     message_refs = [ref_of(message) for message in brought.messages]
     chunk_refs = [Ref(chunk.session_external_id, chunk.source) for chunk in brought.chunks]
+    told = {ref for ref, write in zip(session_refs, brought.sessions, strict=True) if not write.announced}
+    announced = {*session_refs} - told
     targets = await batch.resolve(
-        [*session_refs, *message_refs], brought.sessions, also=chunk_refs, begun=beginnings(brought.messages)
+        [*told, *message_refs],
+        brought.sessions,
+        also=[*announced, *chunk_refs],
+        begun=beginnings(brought.messages),
     )
     keys = [
         key_of(batch, targets[ref], each) for ref, each in zip(message_refs, brought.messages, strict=True)
@@ -117,7 +123,10 @@ async def store(batch: Batch, brought: Brought, *, exact: str | None = None) -> 
     met = written.met
     ids = met.ids | {key: row["id"] for key, row in written.rows.items()}
     return Imported(
-        sessions=[fate(targets[ref]) for ref in session_refs],
+        sessions=[
+            "waiting" if ref in announced and isinstance(targets[ref], Missing) else fate(targets[ref])
+            for ref in session_refs
+        ],
         messages=["deleted" if key is None else "stored" for key in keys],
         chunks=[fate(targets[ref]) for ref in chunk_refs],
         message_ids=[None if key is None else ids[met.renamed.get(key, key)] for key in keys],
@@ -208,11 +217,15 @@ def fold(
 
 
 def together(earlier: ImportedMessage, later: ImportedMessage) -> ImportedMessage:
-    older = set(later.names) < set(earlier.names)
+    older = later.excerpt if later.excerpt != earlier.excerpt else set(later.names) < set(earlier.names)
+    write = earlier.write if older else merge(earlier.write, later.write)
+    if earlier.excerpt and not later.excerpt:
+        write = later.write
     same_stream = earlier.stream == later.stream
     return msgspec.structs.replace(
         earlier,
-        write=earlier.write if older else merge(earlier.write, later.write),
+        write=write,
+        excerpt=earlier.excerpt and later.excerpt,
         records=tuple(dict.fromkeys((*earlier.records, *later.records))),
         lines=tuple(sorted({*earlier.lines, *later.lines})) if same_stream else earlier.lines,
     )

@@ -172,8 +172,9 @@ def _as_known(row: Mapping[str, Any]) -> Known:
 def _coming(message: ImportedMessage, key: int | None) -> Coming:
     write = message.write
     return Coming(
-        external_id=write.external_id, role=write.role, names=frozenset(message.names), text_key=key
-    )
+        external_id=write.external_id, role=write.role, names=frozenset(message.names), text_key=key,
+        excerpt=message.excerpt,
+    )  # fmt: skip
 
 
 def text_key(write: MessageWrite) -> int | None:
@@ -199,6 +200,8 @@ def _place(met: Met, key: Key, message: ImportedMessage, meeting: Meeting, named
         write = message.write
         if place != key or write.parts is None:
             write = msgspec.structs.replace(write, external_id=place[1], parts=write.parts or ())
+        if survivor and survivor.excerpt and not message.excerpt:
+            write = msgspec.structs.replace(write, attrs=(write.attrs or {}) | {"excerpt": False})
         met.messages[place] = write
         met.text_keys[place] = met.text_keys[key]
     for name in dict.fromkeys((*message.records, *([external_id] if place != key else []))):

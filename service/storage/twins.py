@@ -37,6 +37,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     eval_status: str | None = None
     expected_output: str | None = None
     has_text: bool = True
+    excerpt: bool = False
     elsewhere: bool = False
     """It was read from another stream too than the one that is read again."""
 
@@ -49,6 +50,7 @@ class Coming(msgspec.Struct, frozen=True, kw_only=True):
     names: frozenset[str]
     """Its external id and its records."""
     text_key: int | None = None
+    excerpt: bool = False
 
 
 class Meeting(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +61,7 @@ class Meeting(msgspec.Struct, frozen=True, kw_only=True):
     absorbed: tuple[Known, ...] = ()
     """Others that are this one too: their rows go."""
     stale: bool = False
-    """An older snapshot of it: its content stays as it is stored."""
+    """An older snapshot of it, or an excerpt where the whole is stored: its content stays as it is."""
 
 
 def meet(
@@ -185,7 +187,11 @@ def _meeting(message: Coming, found: Sequence[Known], *, told: Mapping[str, int]
     # What another message of this request claims does not speak against this one.
     names = survivor.records | {survivor.external_id}
     stored = {name for name in names if name in message.names or name not in told}
-    stale = survivor.transcript and not (exact and not survivor.elsewhere) and message.names < stored
+    stale = survivor.transcript and (
+        message.excerpt
+        if message.excerpt != survivor.excerpt
+        else not (exact and not survivor.elsewhere) and message.names < stored
+    )
     return Meeting(survivor=survivor, absorbed=tuple(ordered[1:]), stale=stale)
 
 

@@ -143,6 +143,7 @@ def _session(line: SessionLine) -> SessionWrite:
         parent_external_id=parent if parent != external_id else None,  # a tree has no loops
         status=fields.text("status", line.status, most=MAX_NAME_CHARS),
         attrs=line.attrs,
+        announced=line.announced,
     )
 
 
@@ -173,6 +174,7 @@ def _message(line: MessageLine) -> ImportedMessage:
         records=tuple([fields.id("records", name) for name in line.records]),
         stream=None if line.stream is None else fields.stream(line.stream),
         lines=tuple(sorted({fields.offset("lines", offset) for offset in line.lines})),
+        excerpt=line.excerpt,
     )
 
 

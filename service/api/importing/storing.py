@@ -89,5 +89,5 @@ def add(stored: ImportStored, piece: Brought, imported: imports.Imported) -> Non
     items: list[Item] = [*piece.sessions, *piece.messages, *piece.chunks]
     fates: list[Fate] = [*imported.sessions, *imported.messages, *imported.chunks]
     stored.errors += [
-        f"{label(item)}: {WHY[fate]}" for item, fate in zip(items, fates, strict=True) if fate != "stored"
+        f"{label(item)}: {WHY[fate]}" for item, fate in zip(items, fates, strict=True) if fate in WHY
     ]

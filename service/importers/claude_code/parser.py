@@ -28,7 +28,17 @@ from service.importers.claude_code.sessions import Sessions
 from service.importers.claude_code.subagents import Chains, Task, Tasks
 from service.importers.claude_code.window import Window
 from service.importers.clock import Clock
-from service.importers.model import Found, FoundMessage, FoundSession, LeftOut, Line, Place, Resume, State
+from service.importers.model import (
+    EXCERPT,
+    Found,
+    FoundMessage,
+    FoundSession,
+    LeftOut,
+    Line,
+    Place,
+    Resume,
+    State,
+)
 
 _Reader = Callable[[dict[str, Any], bytes, Line], "str | None"]
 """Takes a record in; or says why it is left out."""
@@ -265,7 +275,7 @@ class ClaudeCodeParser:
         nested = {"timestamp": values.get("timestamp")} | nested
         row = Row(nested, content, line.offset, len(line.data), rows.name_of(nested, text))
         take = self._take_answer if nested["type"] == "assistant" else self._take_user
-        return take(row, session, {"nested": True})
+        return take(row, session, {EXCERPT: True})
 
     def _queue(self, values: dict[str, Any], text: bytes, line: Line) -> str | None:
         operation = values.get("operation")
@@ -338,7 +348,12 @@ class ClaudeCodeParser:
         if draft.time is not None and created_at != draft.time:
             draft.attrs["timestamp"] = draft.told
         self._sessions.count(draft, created_at)
-        yield FoundMessage(draft.write(created_at), self._known.records_of(draft), tuple(draft.lines))
+        yield FoundMessage(
+            draft.write(created_at),
+            self._known.records_of(draft),
+            tuple(draft.lines),
+            excerpt=draft.attrs.get(EXCERPT) is True,
+        )
         if draft.session == self._main:
             yield from self._titles_due(draft)
 

@@ -134,6 +134,7 @@ class Sessions:
             created_at=None if facts.created_ms is None else clock.from_ms(facts.created_ms),
             parent_external_id=facts.parent,
             attrs=facts.attrs | ({"gitBranch": facts.branch} if facts.branch else {}) or None,
+            announced=facts.parent is not None and not self.has_messages(session),
         )
 
     def _latest(self, session: str) -> Facts:

@@ -18,6 +18,7 @@ select m.id, m.session_id, m.external_id, m.role, m.transcript, m.created_at, m.
         select r.record_id from message_records r
         where r.workspace_id = %(workspace_id)s and r.message_id = m.id and r.origin <> 'client'
     ) as records,
+    m.attrs @> '{"excerpt": true}' as excerpt,
     exists (
         select from message_lines l
         where l.workspace_id = %(workspace_id)s and l.message_id = m.id and l.stream <> %(stream)s::text
