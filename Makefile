@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients check bench lock schema clean
+.PHONY: help run test test-clients check audit bench lock schema clean
 
 help: ## print these verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -23,6 +23,9 @@ check: $(VENV)/.dev ## lint, types, import contracts, house tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/house
+
+audit: ## look for known flaws in the locked dependencies (needs the network)
+	$(PYTHON) .ci/audit.py
 
 bench: $(VENV)/.dev ## measure this machine into benchmarks/results.md
 	$(BIN)/python -m benchmarks

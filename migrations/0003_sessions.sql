@@ -79,7 +79,7 @@ create table messages (
     session_id bigint not null,
     external_id text not null check (length(external_id) between 1 and 512),
     role text not null check (role in ('user', 'assistant', 'system', 'tool', 'unknown')),
-    text text,
+    text text storage external, -- as with parts.content
     model text,
     source text,
     prompt_tokens bigint check (prompt_tokens >= 0),
@@ -115,7 +115,9 @@ create table parts (
     message_id bigint not null,
     ordinal integer not null check (ordinal >= 0),
     type text not null check (type in ('text', 'reasoning', 'tool-call', 'tool-result', 'image', 'file')),
-    content json not null,
+    -- Long values lie outside the row as they are: packing them took a quarter of what a write costs Postgres, for an
+    -- eighth less space.
+    content json storage external not null,
     primary key (workspace_id, message_id, ordinal),
     foreign key (workspace_id, message_id) references messages on delete cascade
 );

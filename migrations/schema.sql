@@ -21,6 +21,8 @@ CREATE TABLE migrations (
 ALTER TABLE ONLY migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (name);
 
+GRANT SELECT ON TABLE migrations TO backscroll_system;
+
 
 -- instance
 
@@ -72,6 +74,8 @@ ALTER TABLE users ENABLE ROW LEVEL SECURITY;
 GRANT SELECT,INSERT ON TABLE users TO backscroll_app;
 GRANT SELECT ON TABLE users TO backscroll_system;
 
+GRANT USAGE ON SEQUENCE users_id_seq TO backscroll_app;
+
 
 -- workspaces
 
@@ -80,8 +84,10 @@ CREATE TABLE workspaces (
     name text NOT NULL,
     kind text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    retention_days integer,
     CONSTRAINT workspaces_kind_check CHECK ((kind = ANY (ARRAY['personal'::text, 'shared'::text]))),
-    CONSTRAINT workspaces_name_check CHECK (((name ~ '\S'::text) AND (length(name) <= 200)))
+    CONSTRAINT workspaces_name_check CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
+    CONSTRAINT workspaces_retention_days_check CHECK (((retention_days >= 1) AND (retention_days <= 36500)))
 );
 
 ALTER TABLE ONLY workspaces FORCE ROW LEVEL SECURITY;
@@ -356,6 +362,7 @@ CREATE TABLE messages (
     CONSTRAINT messages_prompt_tokens_check CHECK ((prompt_tokens >= 0)),
     CONSTRAINT messages_role_check CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text, 'unknown'::text])))
 );
+ALTER TABLE ONLY messages ALTER COLUMN text SET STORAGE EXTERNAL;
 
 ALTER TABLE ONLY messages FORCE ROW LEVEL SECURITY;
 
@@ -400,6 +407,7 @@ CREATE TABLE parts (
     CONSTRAINT parts_ordinal_check CHECK ((ordinal >= 0)),
     CONSTRAINT parts_type_check CHECK ((type = ANY (ARRAY['text'::text, 'reasoning'::text, 'tool-call'::text, 'tool-result'::text, 'image'::text, 'file'::text])))
 );
+ALTER TABLE ONLY parts ALTER COLUMN content SET STORAGE EXTERNAL;
 
 ALTER TABLE ONLY parts FORCE ROW LEVEL SECURITY;
 
@@ -821,6 +829,57 @@ CREATE POLICY own_workspace ON embedding_queue USING ((workspace_id = current_wo
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE embedding_queue TO backscroll_app;
 GRANT SELECT ON TABLE embedding_queue TO backscroll_system;
+
+
+-- audit_log
+
+CREATE TABLE audit_log (
+    workspace_id bigint NOT NULL,
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    user_id bigint,
+    key_id bigint,
+    action text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id bigint NOT NULL,
+    detail text DEFAULT ''::text NOT NULL,
+    CONSTRAINT audit_log_action_check CHECK ((action ~ '^[a-z]{1,20}\.[a-z]{1,20}$'::text)),
+    CONSTRAINT audit_log_detail_check CHECK ((detail ~ '^[a-z, ]{0,60}$'::text)),
+    CONSTRAINT audit_log_subject_kind_check CHECK ((subject_kind ~ '^[a-z]{1,20}$'::text))
+);
+
+ALTER TABLE ONLY audit_log FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE audit_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY;
+
+ALTER TABLE ONLY audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (workspace_id, id);
+
+CREATE INDEX audit_log_by_time ON audit_log USING btree (at);
+
+CREATE POLICY across ON audit_log TO backscroll_system USING (true);
+
+ALTER TABLE audit_log ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_workspace ON audit_log USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+GRANT SELECT,INSERT ON TABLE audit_log TO backscroll_app;
+GRANT SELECT,DELETE ON TABLE audit_log TO backscroll_system;
+
+
+-- workers
+
+CREATE TABLE workers (
+    name text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    failures bigint DEFAULT 0 NOT NULL
+);
+
+ALTER TABLE ONLY workers
+    ADD CONSTRAINT workers_pkey PRIMARY KEY (name);
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE workers TO backscroll_system;
 
 
 -- functions

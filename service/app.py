@@ -66,4 +66,5 @@ def create_app(resources: Resources) -> ASGIApp:
         on_shutdown=[desk.ledger.close],
         state=State({"desk": desk}),
     )
-    return Edge(app, ledger=desk.ledger, meters=desk.meters)
+    slow_ms = resources.settings.slow_request_ms
+    return Edge(app, ledger=desk.ledger, meters=desk.meters, slow_ms=slow_ms)

@@ -50,6 +50,11 @@ class Resources(msgspec.Struct, kw_only=True):
                 ) from error
         return self._text
 
+    @property
+    def embedder_is_open(self) -> bool:
+        """Whether a search by meaning need not wait for the model."""
+        return self._embedder is not None
+
     async def query_embedder(self) -> Embedder | None:
         """What embeds queries for the model whose vectors are asked; None as long as the worker has not prepared it."""
         model = await self.vectors.model()

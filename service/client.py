@@ -143,14 +143,26 @@ class Client:
             answer = self._http.request(
                 method, path, params=params, json=json, content=content, headers=given
             )
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise Unreachable(
                 f"Backscroll does not answer at {self.url}: start it with `backscroll serve`, or set BACKSCROLL_URL."
             ) from error
         if answer.is_error:
             raise refusal(answer, url=self.url)
         self.commit = answer.headers.get("X-Commit", self.commit)
-        body: Json = answer.json()
+        return self._json(answer)
+
+    def _json(self, answer: httpx.Response) -> Json:
+        """Errors: `Unreachable` for what no Backscroll answers, as a proxy or another program does."""
+        try:
+            body = answer.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise Unreachable(
+                f"What answers at {self.url} is not Backscroll ({answer.status_code}, not JSON): check BACKSCROLL_URL, "
+                "and whether a proxy stands between."
+            )
         return body
 
     def __enter__(self) -> Client:

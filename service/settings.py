@@ -50,6 +50,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long the change log is kept at least; a live stream can resume for as long."""
     request_log_days: int = 30
     """How long the request log is kept."""
+    audit_log_days: int = 365
+    """How long the audit log is kept."""
+    slow_request_ms: int = 1000
+    """A request whose answer begins later than this is logged as slow; 0: none is."""
     allowed_hosts: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:,\[\] -]*$")] = ""
     """Names, with commas between, under which browsers may reach it besides localhost; else only a key opens."""
 

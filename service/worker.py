@@ -4,6 +4,7 @@
     split_messages   change log -> passages and their queue    one worker of all
     embed            queue -> vectors                          every worker
     schedule         upkeep at intervals                       one worker of all for each job
+    heartbeat        that it lives, for those who watch        every worker
 
 A part that fails (Postgres restarts, the disk is full) is started again, after a pause that grows; the others go on.
 """
@@ -21,6 +22,7 @@ from service.bootstrap import Resources
 from service.jobs import schedule
 from service.jobs.backlog import Backlog
 from service.jobs.embed import embed_for_ever
+from service.jobs.heartbeat import Heartbeat
 from service.jobs.index_words import index_words
 from service.jobs.split_messages import split_messages
 from service.live.feed import Feed
@@ -37,25 +39,26 @@ Part = Callable[[], Coroutine[Any, Any, None]]
 
 async def run_worker(resources: Resources) -> None:
     """Work until cancelled; then stop within seconds, with nothing lost: what was not finished is repeated."""
-    feed = Feed(resources.url)
+    feed, heartbeat = Feed(resources.url), Heartbeat(resources.db)
     queued, backlog = asyncio.Event(), Backlog()
     parts: dict[str, Part] = {
         "feed": feed.run,
         "index_words": lambda: index_words(resources.db, feed, resources.settings.text_index_dir, backlog),
         "split_messages": lambda: split_messages(resources.db, resources.url, feed, queued, backlog),
         "embed": lambda: embed_for_ever(resources, queued),
+        "heartbeat": heartbeat.run,
     }
     scheduler = schedule.start(resources)
     try:
         async with asyncio.TaskGroup() as group:
             for name, part in parts.items():
-                group.create_task(kept_running(name, part))
+                group.create_task(kept_running(name, part, failed=heartbeat.failed))
     finally:
         scheduler.shutdown(wait=False)
 
 
-async def kept_running(name: str, part: Part) -> None:
-    """Run a part; start it again whenever it fails. Returns when the part does."""
+async def kept_running(name: str, part: Part, *, failed: Callable[[], None] = lambda: None) -> None:
+    """Run a part; start it again whenever it fails, and tell `failed`. Returns when the part does."""
     pause_s = FIRST_PAUSE_S
     while True:
         started_s = time.monotonic()
@@ -71,6 +74,7 @@ async def kept_running(name: str, part: Part) -> None:
         pause_s = (
             FIRST_PAUSE_S if time.monotonic() - started_s > STEADY_S else min(2 * pause_s, LONGEST_PAUSE_S)
         )
+        failed()
         log.warning("part_failed", part=name, error=named(error), again_in_s=pause_s)
         await asyncio.sleep(pause_s)
 

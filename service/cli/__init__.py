@@ -5,7 +5,9 @@
     asking.py      search sessions
     importing.py   import sources connect reparse
     people.py      workspace user member key
+    auditing.py    audit
     upkeep.py      reindex doctor sample
+    backup.py      backup restore, workspace retention
     imported.py    what import and sources do, tables.py what they show; reparsing.py the same of reparse
     output.py      results, tables and JSON on the terminal
 
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import click
 
-from service.cli import asking, importing, people, processes, upkeep
+from service.cli import asking, auditing, backup, importing, people, processes, upkeep
 from service.cli.flags import Verbs
 
 
@@ -36,5 +38,13 @@ def main() -> None:
     """
 
 
-for verb in (*processes.VERBS, *importing.VERBS, *asking.VERBS, *people.VERBS, *upkeep.VERBS):
+for verb in (
+    *processes.VERBS,
+    *importing.VERBS,
+    *asking.VERBS,
+    *people.VERBS,
+    *auditing.VERBS,
+    *upkeep.VERBS,
+    *backup.VERBS,
+):
     main.add_command(verb)

@@ -1,7 +1,8 @@
 """What is found in one transcript, on its way out: what is new is sent, each raw line once, and every line counted.
 
 Rule: a finding is new when one of its lines lies behind what was known. A raw line goes out with the session that it
-belongs to, and never before something of that session did; one that belongs to none goes with the first.
+belongs to, and never before something of that session did; one that belongs to none goes with the first. Raw lines of
+which no session is known yet are held up to `HELD_BYTES`; beyond that they are lost, and only counted.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from service.collect.outgoing import OwnedLine, message_line, raw_lines, session_line
-from service.collect.positions import SESSION, Start
+from service.collect.positions import SESSION, Start, stream_of
 from service.importers.model import Format, Found, FoundMessage, FoundSession, LeftOut, Resume
 from service.importers.wire import FileLine, ImportLine
 
 HELD_BYTES = 1024 * 1024
-"""Of a document's raw lines, before they go out."""
+"""Of a document's raw lines before they go out, and of those of a file that has no session."""
 END = math.inf
 
 
@@ -31,6 +32,9 @@ class Findings:
         self._whole, self._raw = whole, raw
         self._sessions: dict[str, bool] = {}
         """In the order in which something of them went out; whether raw lines did too."""
+        self._stream = start.stream
+        self.dropped = False
+        """Whether raw lines are lost, since the file had no session for too long."""
         self._unclaimed: dict[int, bytes] = {}
         self._owned: defaultdict[str | None, list[OwnedLine]] = defaultdict(list)
         self._held = 0
@@ -49,6 +53,13 @@ class Findings:
     def first(self) -> str | None:
         """The session with which lines go that belong to none."""
         return self._start.session or next(iter(self._sessions), None)
+
+    @property
+    def stream(self) -> str:
+        """Fixed by the first session."""
+        if self._stream is None and self.first is not None:
+            self._stream = stream_of(self._start, self.first)
+        return self._stream or stream_of(self._start, None)
 
     @property
     def unsettled(self) -> int:
@@ -74,7 +85,7 @@ class Findings:
         if isinstance(found, FoundSession):
             self._claim(found.write.external_id, found.lines)
         if self._whole and self._held >= HELD_BYTES:
-            self._send_raw(END)
+            self._send_or_drop()
 
     def settle(self, before: float = END) -> None:
         """Count what lies before an offset, and send its raw lines."""
@@ -85,6 +96,8 @@ class Findings:
             for stray in strays:
                 self._owned[first] += self._owned.pop(stray, [])
             self._send_raw(before)
+        elif first is None:
+            self._drop(before)
         self.lines += _take(self._lines, before)
         self.messages += _take(self._heads, before)
         self.left_out.update(reason for line, reason in self._left if line < before)
@@ -100,7 +113,7 @@ class Findings:
             path=self._path,
             source=self._format.source,
             format=self._format.name,
-            stream=self._start.stream,
+            stream=self.stream,
             parser_version=self._format.version,
             sessions=max(self.sessions, before.sessions if before else 0),
             messages=self.messages + (before.messages if before else 0),
@@ -119,7 +132,7 @@ class Findings:
         if not any(line >= known for line in found.lines):
             return
         self._announce(session)
-        self._put(message_line(found, self._format.source, self._start.stream))
+        self._put(message_line(found, self._format.source, self.stream))
         if (head := min(found.lines)) >= known:
             self._heads.append(head)
         self._claim(session, found.lines)
@@ -133,6 +146,27 @@ class Findings:
                 self._owned[session].append((line, data))
                 self._held += len(data)
 
+    def _send_or_drop(self) -> None:
+        """Make room, in the midst of a document."""
+        if self.first is None:
+            self._owned.clear()
+            self._held, self.dropped = 0, True
+        else:
+            self._owned[self.first] += self._owned.pop(None, [])
+            self._send_raw(END)
+
+    def _drop(self, before: float) -> None:
+        """Give up the raw lines before an offset when they are many, of a log without a session."""
+        owned = [line for lines in self._owned.values() for line in lines]
+        held = [len(data) for offset, data in [*owned, *self._unclaimed.items()] if offset < before]
+        if sum(held) <= HELD_BYTES:
+            return
+        self.dropped = True
+        self._unclaimed = {offset: data for offset, data in self._unclaimed.items() if offset >= before}
+        for session, lines in self._owned.items():
+            self._owned[session] = [line for line in lines if line[0] >= before]
+        self._held = sum(len(data) for offset, data in owned if offset >= before)
+
     def _send_raw(self, before: float) -> None:
         begun = {self._start.session: False} if self._start.session else {}
         for session, sent in (begun | self._sessions).items():
@@ -140,7 +174,7 @@ class Findings:
             self._owned[session] = [line for line in self._owned[session] if line[0] >= before]
             for line in raw_lines(
                 lines, session=session, source=self._format.source, format=self._format.name,
-                stream=self._start.stream, path=self._path, whole=self._whole and not sent,
+                stream=self.stream, path=self._path, whole=self._whole and not sent,
             ):  # fmt: skip
                 self._put(line)
             if session in self._sessions:

@@ -29,6 +29,9 @@ class Transcript(msgspec.Struct, frozen=True):
     """The file; of a session in a database `<file>#<session id>`. Unique on the machine."""
     kind: Kind
     mark: Mark
-    lines: Callable[[], Iterable[bytes]] | None = None
+    lines: Callable[[], Iterable[bytes | None]] | None = None
     """Of a document: its lines, read now. None: the file's bytes, whole, as one line (of a log: read by offset).
+    A line that is too long to be held is None.
     Errors: OSError, sqlite3.Error; whoever calls tells the file and goes on with the next."""
+    packed: bool = False
+    """Whether the lines are those of a log that was packed since."""

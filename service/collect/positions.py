@@ -2,11 +2,16 @@
 
 Rule: what was read is recognised by its content, not by its name alone: the file's inode, its size, and the bytes
 before the offset. A file that was rewritten is a new stream, so that its lines do not mix with those that it had.
+
+A stream is named by the format, a log's first line and the first session: so a copy, under any name and on any
+machine, is the same stream, and files that only look alike are not. It is known when the first session is.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 from service.collect.model import Mark, Transcript
@@ -24,7 +29,10 @@ FIRST_LINE_BYTES = 1024 * 1024
 class Start(NamedTuple):
     """How a reading begins."""
 
-    stream: str
+    begins: str = ""
+    """What names the stream, with the first session."""
+    stream: str | None = None
+    """Of a transcript of which something was sent before."""
     offset: int = 0
     """The first byte to feed."""
     known: int = 0
@@ -47,39 +55,52 @@ def is_unchanged(transcript: Transcript, known: FileLine | None, version: int) -
 
 def of_log(file: BinaryIO, transcript: Transcript, known: FileLine | None, version: int) -> Start:
     """Where to go on in a log: behind what was read; from the beginning where that is not what the file holds now."""
-    stream = log_stream(file, transcript)
+    begins = _log_begins(transcript, _first_line(file))
     if known is None or known.format != transcript.format or known.offset == 0:
-        return Start(stream)
+        return Start(begins)
     size = transcript.mark.size
     if size < known.offset or tail_sha256(file, known.offset) != known.tail_sha256:
-        return Start(_hash(f"{stream} {transcript.mark.mtime_ms}"))
+        return Start(_hash(f"{begins} {transcript.mark.mtime_ms}"))
+    session: str | None = known.state.get(SESSION)
+    stream = known.stream if session else None
     if known.inode != transcript.mark.inode or known.parser_version != version:
-        return Start(known.stream)
+        return Start(begins, stream)
     state = {name: value for name, value in known.state.items() if name != SESSION}
-    return Start(known.stream, known.resume_offset, known.offset, state, known, known.state.get(SESSION))
+    return Start(begins, stream, known.resume_offset, known.offset, state, known, session)
 
 
-def log_stream(file: BinaryIO, transcript: Transcript) -> str:
-    """The name of a log's content: the same for a copy in another folder or on another machine.
+def of_document(
+    transcript: Transcript, lines: Iterable[bytes | None]
+) -> tuple[Start, Iterator[bytes | None]]:
+    """How a document begins, and its lines. A packed log begins as the log did, so that it takes its place."""
+    lines = iter(lines)
+    if not transcript.packed:
+        return Start(_hash(transcript.format)), lines
+    head: list[bytes | None] = []
+    for line in lines:
+        head.append(line)
+        if line is None or line.strip():
+            break
+    first = (head[-1] or b"")[:FIRST_LINE_BYTES] if head else b""
+    return Start(_log_begins(transcript, first.rstrip())), chain(head, lines)
 
-    Of the file's name too: sessions that were forked may begin with the same line.
-    """
+
+def stream_of(start: Start, session: str | None) -> str:
+    """The name of a transcript's content. `session`: its first, None while it has none."""
+    return start.stream or _hash(start.begins, (session or "").encode())
+
+
+def _first_line(file: BinaryIO) -> bytes:
+    """The first that is not blank, without its newline."""
     file.seek(0)
     first = b"\n"
     while first and not first.strip():
         first = file.readline(FIRST_LINE_BYTES)
-    return _hash(f"{transcript.format} {_parts(transcript)[-1]}", first.rstrip())
+    return first.rstrip()
 
 
-def document_stream(transcript: Transcript) -> str:
-    """The name of a document's content: of a database's session its id, else the file with its folder."""
-    *_, folder, name = ["", *_parts(transcript)]
-    inside = transcript.path.rpartition("#")[2] if transcript.lines else f"{folder}/{name}"
-    return _hash(transcript.format, inside.encode())
-
-
-def _parts(transcript: Transcript) -> list[str]:
-    return transcript.path.replace("\\", "/").split("/")
+def _log_begins(transcript: Transcript, first_line: bytes) -> str:
+    return _hash(transcript.format, first_line)
 
 
 def tuple_of(mark: Mark) -> tuple[int, int, int]:

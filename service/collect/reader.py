@@ -70,25 +70,30 @@ class Reader:
             if end - settled >= MOST_BYTES or findings.unsettled >= MOST_MESSAGES:
                 resume, place = parser.resume(end), file.tell()
                 self._settle(findings, before=max(resume.offset, start.known), size=end - settled)
-                if findings.first:
+                if findings.first or findings.dropped:
                     self._put_position(file, transcript, findings, resume, max(resume.offset, start.known))
                 settled = end
                 file.seek(place)
         resume = parser.resume(end)
         _finish(parser, findings)
-        self._settle(findings, size=end - settled)
-        if findings.first is None:
-            end, resume = 0, Resume(0, {})  # read whole when its session has begun
+        if findings.first is None and (start.known or findings.dropped):
+            # What the parser waits with is new again when the file has grown.
+            self._settle(findings, before=max(resume.offset, start.known), size=end - settled)
+            end = resume.offset
+        else:
+            self._settle(findings, size=end - settled)
+            if findings.first is None:
+                end, resume = 0, Resume(0, {})  # read whole when its session has begun
         self._put_position(file, transcript, findings, resume, max(end, start.known), complete=True)
         return _outcome(findings)
 
     def _document(self, transcript: Transcript) -> Outcome:
         format, mark = FORMATS[transcript.format], transcript.mark
-        start = positions.Start(positions.document_stream(transcript))
+        start, found = positions.of_document(transcript, _lines_of(transcript))
         findings = Findings(format, transcript.path, start, self._batcher.put, whole=True, raw=self._raw)
         parser, sha, offset = format.open(Place(transcript.path)), hashlib.sha256(), 0
-        for data in _lines_of(transcript):
-            _feed(parser, findings, offset, data, TOO_LONG_DOCUMENT)
+        for data in found:
+            _feed(parser, findings, offset, data, TOO_LONG if transcript.lines else TOO_LONG_DOCUMENT)
             sha.update(data or b"")
             offset += len(data or b"") + 1
         _finish(parser, findings)

@@ -14,13 +14,7 @@ from typing import Any
 
 from service.collect.batches import Batch
 from service.collect.patience import Patience
-from service.errors import (
-    BackscrollError,
-    Forbidden,
-    NotFound,
-    RequestError,
-    Unauthorized,
-)
+from service.errors import Forbidden, NotFound, RequestError, Unauthorized
 
 WAITING_BATCHES = 2
 ABANDONED_AFTER_S = 5.0
@@ -78,7 +72,8 @@ class Sender:
             try:
                 if self._failure is None and not self._patience.stop.is_set():
                     self._deliver(batch)
-            except BackscrollError as error:
+            except Exception as error:
+                # Raised to whoever gives batches: a thread that ended would be waited for.
                 self._failure = error
             finally:
                 self._queue.task_done()
@@ -90,7 +85,8 @@ class Sender:
             raise
         except RequestError as error:
             if len(batch.lines) == 1:
-                self._heard(batch, {"errors": [str(error)]})
+                # Without the line: a position that was refused is none.
+                self._heard(Batch(batch.source), {"errors": [str(error)]})
                 return
             for half in batch.halves():
                 self._deliver(half)

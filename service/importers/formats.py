@@ -1,4 +1,4 @@
-"""Every format, by its name on the command line."""
+"""Every format, by its name on the command line. What their parsers find is within the bounds of the service."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from service.importers import (
     pi,
     specstory,
 )
+from service.importers.bounded import bounded
 from service.importers.model import Format
 from service.model.sources import canonical
 
 FORMATS: dict[str, Format] = {
-    module.FORMAT.name: module.FORMAT
+    module.FORMAT.name: bounded(module.FORMAT)
     for module in (claude_code, codex, opencode, gemini, aider, pi, droid, copilot, cursor, chat, specstory)
 }
 

@@ -16,7 +16,8 @@ from msgspec import Raw
 from service.importers import blocks, record
 from service.importers.clock import from_epoch, from_iso
 from service.importers.model import Format, Found, FoundSession, Line, Parser, Place, Resume, State
-from service.importers.running import UNKNOWN, Running, Usage, facts, money, name, project, unknown_type
+from service.importers.names import unknown_type
+from service.importers.running import UNKNOWN, Running, Usage, facts, money, name, project
 from service.model import raw_members
 from service.model.message import Part, Role
 from service.model.raw_members import Members

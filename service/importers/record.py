@@ -12,13 +12,13 @@ from msgspec import Raw
 
 from service.errors import RequestError
 from service.model import json_items, parts
+from service.model.bounds import MAX_ID_CHARS as MAX_ID_CHARS
+from service.model.bounds import MAX_LINE_CHARS as MAX_LINE_CHARS
+from service.model.bounds import MAX_NAME_CHARS as MAX_NAME_CHARS
 from service.model.message import Part
 
 NOT_JSON = "not valid JSON"
 NOT_AN_OBJECT = "not a JSON object"
-MAX_ID_CHARS = 512
-MAX_NAME_CHARS = 500
-MAX_LINE_CHARS = 10_000
 
 
 class Unreadable(Exception):

@@ -6,7 +6,6 @@ would say: sums are absolute, attributes are sent whole.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -18,11 +17,11 @@ from msgspec import Raw
 from service.importers import blocks, record
 from service.importers.clock import Clock, from_ms, to_ms
 from service.importers.model import FoundMessage, FoundSession, LeftOut, State
+from service.importers.names import last_folder
 from service.model.message import MessageWrite, Part, Role
 from service.model.session import SessionWrite
 
 _SMALLEST = Decimal("1e-10")
-_PLAIN_NAME = re.compile(r"[a-z0-9_.-]{1,40}")
 
 
 class Usage(NamedTuple):
@@ -192,8 +191,8 @@ def project(cwd: Any) -> dict[str, str]:
     ({'project_path': '/src/app/', 'project_name': 'app'}, {})
     """
     path = record.text(cwd, most=record.MAX_LINE_CHARS)
-    names = re.findall(r"[^\\/]+", path or "")
-    named = {"project_name": names[-1][: record.MAX_NAME_CHARS]} if names else {}
+    folder = last_folder(path)
+    named = {"project_name": folder} if folder else {}
     return {"project_path": path, **named} if path else {}
 
 
@@ -231,13 +230,3 @@ def money(raw: Raw | None) -> Decimal | None:
     if not cost.is_finite() or not _SMALLEST <= cost < 10**6:
         return None
     return cost.quantize(_SMALLEST).normalize()
-
-
-def unknown_type(kind: Any) -> str:
-    """The reason for a record of a type that the format did not have.
-
-    >>> unknown_type("session_end"), unknown_type("My words")
-    ('unknown record type: session_end', 'unknown record type')
-    """
-    plain = isinstance(kind, str) and _PLAIN_NAME.fullmatch(kind)
-    return f"unknown record type: {kind}" if plain else "unknown record type"

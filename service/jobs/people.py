@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from service.errors import Conflict, NotFound, RequestError, SettingError
-from service.storage import administration, people
+from service.storage import administration, audit, people
 from service.storage.administration import Key, Member, User, Workspace
 from service.storage.database import Database
 
@@ -156,6 +156,13 @@ async def revoke_key(db: Database, ref: str) -> tuple[Key, bool]:
         if ref in (key_name(key.id), str(key.id)):
             return key, await administration.revoke_key(db, key)
     raise NotFound("There is no key of this id: `backscroll key list` shows them, as k1, k2.")
+
+
+async def acts(db: Database, *, workspace: str | None, limit: int) -> list[audit.Line]:
+    """The newest lines of the audit log, of one workspace or of all. Errors: `NotFound`."""
+    place = await find_workspace(db, workspace) if workspace else None
+    async with db.system() as conn:
+        return await audit.last(conn, limit=limit, workspace_id=place.id if place else None)
 
 
 def key_name(id: int) -> str:

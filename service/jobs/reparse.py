@@ -38,6 +38,8 @@ class Reparsed(msgspec.Struct, kw_only=True):
     deleted_messages: int = 0
     skipped_streams: int = 0
     """Of formats that this program does not know."""
+    disagreeing_streams: int = 0
+    """Streams that disagree: what is kept of them cannot be of one file. They are left as they are."""
 
 
 class Reading(msgspec.Struct):
@@ -47,6 +49,10 @@ class Reading(msgspec.Struct):
     format: Format
     messages: list[ImportedMessage] = []
     sessions: list[SessionWrite] = []
+    lines: dict[tuple[str, str], set[int]] = {}
+    """Of all messages told so far, by the external ids of session and message: one may be told again."""
+    told: set[str] = set()
+    """External ids of the sessions."""
     offsets: set[int] = set()
     ids: set[int] = set()
 
@@ -71,6 +77,8 @@ async def reparse(
     for stream in streams:
         if (known := formats.get(stream.format)) is None:
             done.skipped_streams += 1
+        elif not await raw_chunks.agrees(resources.db, workspace_id, stream.stream):
+            done.disagreeing_streams += 1
         else:
             await read_again(resources.db, workspace_id, Reading(stream, known), done)
             resources.bell.ring()
@@ -96,8 +104,9 @@ async def read_again(db: Database, workspace_id: int, reading: Reading, done: Re
     await store(db, workspace_id, reading, done, sessions=parts, exact=False)
     async with db.workspace(workspace_id) as conn:
         done.deleted_messages += await imports.forget_unfound(
-            conn, workspace_id, reading.stream.stream, read=reading.offsets, found=reading.ids
-        )
+            conn, workspace_id, reading.stream.stream,
+            sessions=reading.told, read=reading.offsets, found=reading.ids,
+        )  # fmt: skip
     done.lines += len(reading.offsets)
     done.messages += len(reading.ids)
 
@@ -108,16 +117,20 @@ def take(reading: Reading, found: Iterable[Found]) -> None:
             write = item.write
             if write.source is None:
                 write = msgspec.structs.replace(write, source=reading.format.source)
+            lines = reading.lines.setdefault((write.session_external_id, write.external_id), set())
+            lines.update(item.lines)
+            reading.told.add(write.session_external_id)
             reading.messages.append(
                 ImportedMessage(
                     write=write,
                     records=item.records,
                     stream=reading.stream.stream,
-                    lines=tuple(sorted(set(item.lines))),
+                    lines=tuple(sorted(lines)),
                 )
             )
         elif isinstance(item, FoundSession):
             named = item.write.source or reading.format.source
+            reading.told.add(item.write.external_id)
             reading.sessions.append(msgspec.structs.replace(item.write, source=named))
 
 

@@ -11,7 +11,7 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from service.bootstrap import Resources
-from service.jobs import sweep
+from service.jobs import retention, sweep
 from service.storage import locks
 
 log = structlog.get_logger()
@@ -29,6 +29,8 @@ JOBS = (
     Job("partitions", HOUR_S, sweep.keep_partitions),
     Job("vectors", HOUR_S // 2, sweep.sweep_vectors),
     Job("requests", HOUR_S, sweep.forget_requests),
+    Job("audit", 24 * HOUR_S, sweep.forget_audit),
+    Job("retention", HOUR_S, retention.delete_aged),
     Job("cursors", 24 * HOUR_S, sweep.forget_cursors),
 )
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from service.bootstrap import Resources
 from service.jobs.threads import in_thread
-from service.storage import change_log, embeddings, passages, people
+from service.storage import audit, change_log, embeddings, passages, people
 from service.storage.database import Database
 
 
@@ -49,6 +49,12 @@ async def forget_requests(resources: Resources) -> None:
     """Drop old lines of the request log."""
     async with resources.db.system() as conn:
         await people.forget_requests(conn, days=resources.settings.request_log_days)
+
+
+async def forget_audit(resources: Resources) -> None:
+    """Drop old lines of the audit log."""
+    async with resources.db.system() as conn:
+        await audit.forget(conn, days=resources.settings.audit_log_days)
 
 
 async def workspace_ids(db: Database) -> list[int]:

@@ -1,7 +1,7 @@
 """Acts of whoever runs the service: users, workspaces, members and keys, listed, made and taken away.
 
-Rule: lists are read as the system, across workspaces; an act is a transaction of the workspace that it changes. That
-a workspace keeps an owner is decided under a lock on its row.
+Rule: lists are read as the system, across workspaces; an act is a transaction of the workspace that it changes, and
+leaves its line in the audit log. That a workspace keeps an owner is decided under a lock on its row.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 import psycopg
 
 from service.errors import Conflict
+from service.storage import audit
 from service.storage.database import Connection, Database
 from service.storage.people import opened
 from service.storage.queries import load
@@ -106,6 +107,9 @@ async def create_user(db: Database, name: str) -> None:
     try:
         async with db.workspace(0) as conn:
             await conn.execute(SQL["create_user"], {"name": name})
+            row = await (await conn.execute(SQL["created_user"])).fetchone()
+            assert row is not None
+            await audit.record(conn, audit.OF_NO_WORKSPACE, "user.create", row["id"])
     except psycopg.errors.UniqueViolation as error:
         raise Conflict(f"There is a user `{name}` already.") from error
 
@@ -117,7 +121,8 @@ async def set_member(db: Database, workspace_id: int, user_id: int, role: str) -
         await alone(conn, workspace_id)
         if role != "owner":
             await keep_an_owner(conn, workspace_id, without=user_id)
-        await conn.execute(SQL["set_member"], params)
+        if (await conn.execute(SQL["set_member"], params)).rowcount:
+            await audit.record(conn, workspace_id, "member.set", user_id, detail=role)
 
 
 async def remove_member(db: Database, workspace_id: int, user_id: int) -> bool:
@@ -126,7 +131,10 @@ async def remove_member(db: Database, workspace_id: int, user_id: int) -> bool:
         await alone(conn, workspace_id)
         await keep_an_owner(conn, workspace_id, without=user_id)
         params = {"workspace_id": workspace_id, "user_id": user_id}
-        return (await conn.execute(SQL["remove_member"], params)).rowcount > 0
+        removed = (await conn.execute(SQL["remove_member"], params)).rowcount > 0
+        if removed:
+            await audit.record(conn, workspace_id, "member.remove", user_id)
+        return removed
 
 
 async def alone(conn: Connection, workspace_id: int) -> None:
@@ -146,12 +154,17 @@ async def revoke_key(db: Database, key: Key) -> bool:
     """False when it was revoked before."""
     async with db.workspace(key.workspace_id) as conn:
         params = {"workspace_id": key.workspace_id, "id": key.id}
-        return (await conn.execute(SQL["revoke_key"], params)).rowcount > 0
+        revoked = (await conn.execute(SQL["revoke_key"], params)).rowcount > 0
+        if revoked:
+            await audit.record(conn, key.workspace_id, "key.revoke", key.id)
+        return revoked
 
 
 async def close_workspace(db: Database, workspace_id: int) -> None:
     """Take its members away, and with them all keys; processes notice within a second."""
-    await run(db, workspace_id, "remove_members")
+    async with db.workspace(workspace_id) as conn:
+        if (await conn.execute(SQL["remove_members"], {"workspace_id": workspace_id})).rowcount:
+            await audit.record(conn, workspace_id, "workspace.close", workspace_id)
 
 
 async def delete_some_sessions(db: Database, workspace_id: int) -> int:
@@ -165,6 +178,7 @@ async def delete_workspace(db: Database, workspace_id: int) -> None:
         params = {"workspace_id": workspace_id}
         if (await conn.execute(SQL["delete_workspace"], params)).rowcount:
             await conn.execute(SQL["tell_of_deletion"], params)
+            await audit.record(conn, workspace_id, "workspace.delete", workspace_id)
 
 
 async def run(db: Database, workspace_id: int, name: str, **params: Any) -> int:

@@ -160,7 +160,9 @@ class Batch:
             if not (missing := wanted - locked):
                 break
             locked |= missing
-            if not await self.lock(sorted(missing)):
+            moved = await self.lock(sorted(missing))
+            # What raw lines an import changes moves no session's version: seen again under the lock.
+            if not moved and (also_touched is None or await also_touched() <= locked):
                 break
         return await self.act(plan)
 
@@ -181,7 +183,7 @@ class Batch:
         return Plan(met, sessions, changed, lines, touched)
 
     def allowed(self, id: int, write: SessionWrite) -> SessionWrite:
-        """A client does not replace totals that the transcript has told; an older snapshot of it says when it began."""
+        """A client does not replace totals that the transcript has told, and an older snapshot of it tells none."""
         known = self.existing.get(id)
         if known is None or self.exact:
             return write
@@ -189,7 +191,7 @@ class Batch:
             return filling.yielding(write, known.transcript_totals)
         totals, tokens = known.transcript_totals, known.total_tokens
         if filling.is_older(write, transcript_totals=totals, total_tokens=tokens):
-            return SessionWrite(external_id="", source=write.source, created_at=write.created_at)
+            return filling.yielding(write, filling.ALL)
         return write
 
     async def differing(
@@ -305,10 +307,11 @@ class Batch:
             {"session_id": session_id, "record_id": record_id, "message_id": ids[key], "origin": origin}
             for (session_id, record_id), (key, origin) in met.records.items()
         ]
-        lines = [
-            {"message_id": ids[key], "stream": stream, "offsets": " ".join(map(str, offsets))}
-            for (key, stream), offsets in met.lines.items()
-        ]
+        added: list[dict[str, Any]] = []
+        anew: list[dict[str, Any]] = []
+        for (key, stream), offsets in met.lines.items():
+            row = {"message_id": ids[key], "stream": stream, "offsets": " ".join(map(str, sorted(offsets)))}
+            (anew if (key[0], stream) in met.anew else added).append(row)
         new = [row for row in records if (row["session_id"], row["record_id"]) not in met.told]
         told = [row for row in records if (row["session_id"], row["record_id"]) in met.told]
         async with self.conn.pipeline():
@@ -316,8 +319,13 @@ class Batch:
                 await self.conn.execute(SQL["insert_records"], self.common | columns(new, RECORD_COLUMNS))
             if told:
                 await self.conn.execute(SQL["update_records"], self.common | columns(told, RECORD_COLUMNS))
-            if lines:
-                await self.conn.execute(SQL["add_lines"], self.common | columns(lines, LINE_COLUMNS))
+            if met.moved:
+                rows = [row for row in records if (row["session_id"], row["record_id"]) in met.moved]
+                await self.conn.execute(SQL["move_names"], self.common | columns(rows, RECORD_COLUMNS))
+            if added:
+                await self.conn.execute(SQL["add_lines"], self.common | columns(added, LINE_COLUMNS))
+            if anew:
+                await self.conn.execute(SQL["replace_lines"], self.common | columns(anew, LINE_COLUMNS))
 
     async def ids(self, keys: Sequence[Key]) -> dict[Key, int]:
         if not keys:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString
 
+import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
@@ -19,12 +20,22 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from service.errors import DatabaseUnavailable, SettingError
 from service.model import snapshot
 from service.storage import arrays
+from service.storage.timing import TimedCursor
 
 Connection = psycopg.AsyncConnection[DictRow]
 
 UNAVAILABLE = "Postgres cannot be reached now; try again in a moment."
 LOST = (psycopg.OperationalError, PoolTimeout)
 """What psycopg raises when the server is away, starts, or stops; not what a statement's own fault raises."""
+
+
+class PoolUse(msgspec.Struct, frozen=True):
+    """Connections of one process: at most, open, in use; and who waits for one."""
+
+    most: int
+    open: int
+    in_use: int
+    waiting: int
 
 
 class Database:
@@ -78,6 +89,17 @@ class Database:
         assert row is not None
         return snapshot.token(self.epoch, row["s"])
 
+    def pool_use(self) -> PoolUse:
+        """How this process' connections are taken now."""
+        found = self._pool.get_stats()
+        size = found.get("pool_size", 0)
+        return PoolUse(
+            most=found.get("pool_max", 0),
+            open=size,
+            in_use=size - found.get("pool_available", 0),
+            waiting=found.get("requests_waiting", 0),
+        )
+
     async def close(self) -> None:
         await self._pool.close()
 
@@ -105,7 +127,12 @@ async def open_database(url: str, *, pool_size: int = 16, name: str = "backscrol
         check=AsyncConnectionPool.check_connection,
         configure=become_app,
         connection_class=psycopg.AsyncConnection[DictRow],
-        kwargs={"row_factory": dict_row, "autocommit": True, "application_name": name},
+        kwargs={
+            "row_factory": dict_row,
+            "cursor_factory": TimedCursor,
+            "autocommit": True,
+            "application_name": name,
+        },
     )
     try:
         await pool.open(wait=True, timeout=30.0)

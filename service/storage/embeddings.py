@@ -150,6 +150,13 @@ async def waiting(conn: Connection, workspace_id: int) -> int:
     return int(row["texts"])
 
 
+async def queue_depth(conn: Connection) -> dict[str, int]:
+    """How many texts wait for a vector, `waiting` or `taken` by a worker, of all models. `conn`: system."""
+    row = await (await conn.execute(SQL["queue_depth"])).fetchone()
+    assert row is not None
+    return row
+
+
 async def waiting_of_model(conn: Connection, model_id: int) -> int:
     """How many texts of all workspaces wait for a vector of this model. `conn`: system."""
     row = await (await conn.execute(SQL["waiting_of_model"], {"model_id": model_id})).fetchone()

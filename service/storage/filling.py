@@ -15,6 +15,7 @@ from service.model.message import MessageWrite
 from service.model.session import SessionWrite
 
 TOKENS, COST, DURATION = 1, 2, 4
+ALL = TOKENS | COST | DURATION
 _TOKENS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
 _TOTALS = {TOKENS: _TOKENS, COST: ("cost_usd",), DURATION: ("duration_ms",)}
 _FACTS = (*_TOKENS, "model", "cost_usd", "duration_ms", "source")

@@ -6,7 +6,8 @@ messages meet those that a client has brought is decided in `twins.py`. The same
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -104,6 +105,9 @@ async def store(batch: Batch, brought: Brought, *, exact: str | None = None) -> 
     folded = fold(zip(keys, brought.messages, strict=True))
     refused = [message for key, message in zip(keys, brought.messages, strict=True) if key is None]
     chunks = kept_chunks(batch, brought.chunks, [targets[ref] for ref in chunk_refs], refused)
+    lines = lines_of(zip(keys, brought.messages, strict=True))
+    anew = {(session_id, chunk.stream) for session_id, chunk in chunks if chunk.whole}
+    anew |= {(key[0], stream) for key, stream in lines if stream == exact}
     raw = raw_chunks.Changes()
 
     async def changed_chunks() -> set[int]:
@@ -114,7 +118,7 @@ async def store(batch: Batch, brought: Brought, *, exact: str | None = None) -> 
     written = await batch.write(
         session_writes(session_refs, brought.sessions, targets),
         targets,
-        lambda: meeting.of_transcripts(batch, folded, exact=exact),
+        lambda: meeting.of_transcripts(batch, folded, lines=lines, anew=anew, exact=exact),
         also_touched=changed_chunks,
     )
     await raw_chunks.write(batch.conn, batch.common["workspace_id"], raw)
@@ -122,6 +126,7 @@ async def store(batch: Batch, brought: Brought, *, exact: str | None = None) -> 
     new = sum(row["inserted"] for row in written.rows.values())
     met = written.met
     ids = met.ids | {key: row["id"] for key, row in written.rows.items()}
+    await forget_lines(batch, complete(brought, chunks, raw), told=ids.values())
     return Imported(
         sessions=[
             "waiting" if ref in announced and isinstance(targets[ref], Missing) else fate(targets[ref])
@@ -139,23 +144,60 @@ async def store(batch: Batch, brought: Brought, *, exact: str | None = None) -> 
 
 
 async def forget_unfound(
-    conn: Connection, workspace_id: int, stream: str, *, read: set[int], found: set[int]
+    conn: Connection,
+    workspace_id: int,
+    stream: str,
+    *,
+    sessions: Collection[str],
+    read: set[int],
+    found: set[int],
 ) -> int:
     """Delete what a better parser no longer finds in a stream, of which it has `read` these lines; how many.
 
-    A message of which a line is no longer kept stays: nobody can say that it is not there.
+    Only of `sessions` (external ids), of which it still tells: what another keeps here may be of another file. A
+    message of which a line is no longer kept stays: nobody can say that it is not there.
     """
     params: dict[str, Any] = {"workspace_id": workspace_id, "stream": stream}
-    rows = await (await conn.execute(SQL["of_stream_alone"], params)).fetchall()
-    gone = [row for row in rows if row["id"] not in found and read.issuperset(row["offsets"])]
-    if gone:
-        params["session_ids"] = array("int8", sorted({row["session_id"] for row in gone}))
-        await conn.execute(SQL["lock_sessions_of"], params)
-        params["ids"] = array("int8", [row["id"] for row in gone])
-        deleted = await (await conn.execute(SQL["forget"], params)).fetchall()
-        params["session_ids"] = array("int8", [row["session_id"] for row in deleted])
-        await conn.execute(SQL["count_forgotten"], params)
-    return len(gone)
+    params["session_external_ids"] = sorted(sessions)
+
+    async def unfound() -> list[dict[str, Any]]:
+        rows = await (await conn.execute(SQL["of_stream_alone"], params)).fetchall()
+        return [row for row in rows if row["id"] not in found and read.issuperset(row["offsets"])]
+
+    if not (gone := await unfound()):
+        return 0
+    locked = sorted({row["session_id"] for row in gone})
+    await conn.execute(SQL["lock_sessions_of"], params | {"session_ids": array("int8", locked)})
+    # Somebody may have written beside one of them before the lock was had.
+    ids = [row["id"] for row in await unfound() if row["session_id"] in locked]
+    deleted = await (await conn.execute(SQL["forget"], params | {"ids": array("int8", ids)})).fetchall()
+    params["session_ids"] = array("int8", [row["session_id"] for row in deleted])
+    await conn.execute(SQL["count_forgotten"], params)
+    return len(deleted)
+
+
+def complete(
+    brought: Brought, chunks: Sequence[tuple[int, RawChunk]], raw: raw_chunks.Changes
+) -> set[tuple[int, str]]:
+    """Documents that were written anew and that this request tells whole: session ids and streams."""
+    told = Counter(message.stream for message in brought.messages)
+    ended = {file.stream for file in brought.files if told[file.stream] == file.messages}
+    return {
+        (session_id, chunk.stream)
+        for session_id, chunk in chunks
+        if chunk.whole and chunk.stream in ended and session_id in raw.touched
+    }
+
+
+async def forget_lines(batch: Batch, places: Collection[tuple[int, str]], *, told: Iterable[int]) -> None:
+    """Messages that are no longer in a document keep no offsets there: other messages lie there now."""
+    if places:
+        params = batch.common | {
+            "session_id": array("int8", [session_id for session_id, _ in sorted(places)]),
+            "stream": array("text", [stream for _, stream in sorted(places)]),
+            "ids": array("int8", sorted(told)),
+        }
+        await batch.conn.execute(SQL["forget_lines"], params)
 
 
 async def lift(batch: Batch, brought: Brought) -> None:
@@ -204,9 +246,9 @@ def key_of(batch: Batch, target: Target, message: ImportedMessage) -> Key | None
 
 
 def fold(
-    keyed: Sequence[tuple[Key | None, ImportedMessage]] | zip[tuple[Key | None, ImportedMessage]],
+    keyed: Iterable[tuple[Key | None, ImportedMessage]],
 ) -> dict[Key, ImportedMessage]:
-    """A message that comes twice as one: the later, unless it is an older snapshot; the records and lines of both."""
+    """A message that comes twice as one: the later, unless it is an older snapshot; the records of both."""
     folded: dict[Key, ImportedMessage] = {}
     for key, message in keyed:
         if key is None:
@@ -221,14 +263,21 @@ def together(earlier: ImportedMessage, later: ImportedMessage) -> ImportedMessag
     write = earlier.write if older else merge(earlier.write, later.write)
     if earlier.excerpt and not later.excerpt:
         write = later.write
-    same_stream = earlier.stream == later.stream
     return msgspec.structs.replace(
         earlier,
         write=write,
         excerpt=earlier.excerpt and later.excerpt,
         records=tuple(dict.fromkeys((*earlier.records, *later.records))),
-        lines=tuple(sorted({*earlier.lines, *later.lines})) if same_stream else earlier.lines,
     )
+
+
+def lines_of(keyed: Iterable[tuple[Key | None, ImportedMessage]]) -> dict[tuple[Key, str], set[int]]:
+    """Where each message lies, in every stream that tells it."""
+    lines: dict[tuple[Key, str], set[int]] = {}
+    for key, message in keyed:
+        if key is not None and message.stream is not None and message.lines:
+            lines.setdefault((key, message.stream), set()).update(message.lines)
+    return lines
 
 
 def kept_chunks(

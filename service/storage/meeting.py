@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -63,9 +63,17 @@ async def of_clients(batch: Batch, messages: Mapping[Key, MessageWrite]) -> Met:
     return met
 
 
-async def of_transcripts(batch: Batch, messages: Mapping[Key, ImportedMessage], *, exact: str | None) -> Met:
-    """An import's messages. `exact`: the stream that is read again by a better parser."""
-    met = Met({}, text_keys={})
+async def of_transcripts(
+    batch: Batch,
+    messages: Mapping[Key, ImportedMessage],
+    *,
+    lines: Mapping[tuple[Key, str], Collection[int]],
+    anew: Iterable[tuple[int, str]] = (),
+    exact: str | None,
+) -> Met:
+    """An import's messages. `lines`: where they lie, by stream; in these sessions and streams (`anew`) nowhere else.
+    `exact`: the stream that is read again by a better parser."""
+    met = Met({}, text_keys={}, anew={*anew})
     named = await names(
         batch,
         [(key[0], name) for key, each in messages.items() if key[0] not in batch.made for name in each.names],
@@ -88,6 +96,10 @@ async def of_transcripts(batch: Batch, messages: Mapping[Key, ImportedMessage], 
         meetings |= {key: each for (key, _), each in zip(came, found, strict=True)}
     for key, message in messages.items():
         _place(met, key, message, meetings.get(key, NEW), named)
+    if exact is not None:
+        _move_names(met, messages, named)
+    for (key, stream), offsets in lines.items():
+        met.lines.setdefault((met.renamed.get(key, key), stream), set()).update(offsets)
     met.told = met.records.keys() & named.records.keys()
     await _drop_known_lines(batch, met)
     return met
@@ -208,8 +220,26 @@ def _place(met: Met, key: Key, message: ImportedMessage, meeting: Meeting, named
         known_as = named.records.get((session_id, name))
         if known_as is None or known_as[1] == "client":
             met.records.setdefault((session_id, name), (place, "transcript"))
-    if message.stream is not None and message.lines:
-        met.lines[place, message.stream] = list(message.lines)
+
+
+def _move_names(met: Met, messages: Mapping[Key, ImportedMessage], named: Named) -> None:
+    """A name of one message that another claims, which is called so or whose owner is here and no longer does."""
+    places = {key: met.renamed.get(key, key) for key in messages}
+    came = {met.ids[place] for place in places.values() if place in met.ids}
+    claims = {
+        (met.ids[places[key]], name)
+        for key, message in messages.items()
+        if places[key] in met.ids
+        for name in message.names
+    }
+    for key, message in messages.items():
+        for name in message.names:
+            owner, origin = named.records.get((key[0], name), (None, "client"))
+            if origin == "client" or owner == met.ids.get(places[key]) or (owner, name) in claims:
+                continue
+            if (name == key[1] or owner in came) and (key[0], name) not in met.moved:
+                met.moved.add((key[0], name))
+                met.records[key[0], name] = (places[key], origin)
 
 
 def _take(met: Met, place: Key, meeting: Meeting, *, names: Sequence[str]) -> None:
@@ -225,12 +255,15 @@ def _take(met: Met, place: Key, meeting: Meeting, *, names: Sequence[str]) -> No
 
 
 async def _drop_known_lines(batch: Batch, met: Met) -> None:
-    """Leave the raw lines that are new to their messages; the others are added to."""
+    """Leave out the raw lines that are noted with their messages already."""
     asked = {(met.ids[key], stream): (key, stream) for key, stream in met.lines if key in met.ids}
     if not asked:
         return
     params = batch.common | {"ids": array("int8", sorted({id for id, _ in asked}))}
     for row in await (await batch.conn.execute(SQL["lines_of"], params)).fetchall():
         place = asked.get((row["message_id"], row["stream"]))
-        if place is not None and set(met.lines[place]) <= set(row["offsets"]):
+        if place is None:
+            continue
+        noted, told = set(row["offsets"]), met.lines[place]
+        if told == noted if (place[0][0], place[1]) in met.anew else told <= noted:
             del met.lines[place]

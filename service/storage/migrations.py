@@ -10,17 +10,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources import files
 
 import msgspec
 import psycopg
 
 from service.errors import DatabaseUnavailable, MigrationError
-from service.storage.database import UNAVAILABLE, is_loss, usable
+from service.storage.database import UNAVAILABLE, Connection, is_loss, usable
 from service.storage.queries import load
 
 SQL = load("migrations")
 LOCK = 0x6261636B73  # "backs": any constant, the same in every process
+LONGEST_WAIT_S = 10
+"""For a lock on a table, as migrations.sql says it."""
 LEAST_POSTGRES = 160000
 LEAST_VECTOR = (0, 8)
 
@@ -69,6 +72,31 @@ def status(url: str) -> list[Status]:
     ]
 
 
+def check(url: str) -> None:
+    """Whether this program and the database belong together.
+
+    Errors: `MigrationError` when migrations wait, or when a newer program was here; `DatabaseUnavailable`.
+    """
+    with connect(url) as conn:
+        row = conn.execute(SQL["table_exists"]).fetchone()
+        waiting = to_apply(known(), applied(conn) if row and row[0] else {})
+    if waiting:
+        raise MigrationError(
+            f"The database is older than this program (it lacks {waiting[0].name}): run `backscroll migrate` first."
+        )
+
+
+async def unknown(conn: Connection) -> list[str]:
+    """Migrations that the database has and this program does not know: a newer one was here. `conn`: system."""
+    rows = await (await conn.execute(SQL["applied"])).fetchall()
+    return sorted({row["name"] for row in rows} - names())
+
+
+@cache
+def names() -> frozenset[str]:
+    return frozenset(migration.name for migration in known())
+
+
 def known() -> list[Migration]:
     """The migrations of this program, by number."""
     folder = files("migrations")
@@ -108,8 +136,14 @@ def apply(conn: psycopg.Connection, migration: Migration) -> None:
     """One file and its row, in one transaction."""
     try:
         with conn.transaction():
+            conn.execute(SQL["impatient"])
             conn.execute(migration.sql)
             conn.execute(SQL["record"], {"name": migration.name, "sha256": migration.sha256})
+    except psycopg.errors.LockNotAvailable as error:
+        raise MigrationError(
+            f"Migration {migration.name} waited {LONGEST_WAIT_S} s for a table that somebody uses, while others waited "
+            "behind it: nothing was changed; try again, or stop the service meanwhile."
+        ) from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise MigrationError(
             f"Migration {migration.name} needs a right that the role of the database URL lacks. A superuser can help "

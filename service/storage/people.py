@@ -16,6 +16,7 @@ import msgspec
 import psycopg
 
 from service.errors import Conflict
+from service.storage import audit
 from service.storage.database import Connection, Database
 from service.storage.queries import load
 
@@ -126,6 +127,7 @@ async def create_workspace(db: Database, *, name: str, user: str, kind: str = "p
     try:
         async with db.workspace(workspace_id) as conn:
             await conn.execute(SQL["create_workspace"], {"id": workspace_id, "name": name, "kind": kind})
+            await audit.record(conn, workspace_id, "workspace.create", workspace_id, detail=kind)
             if user_id is None:
                 await conn.execute(SQL["create_user"], {"name": user})
     except psycopg.errors.UniqueViolation as error:
@@ -136,7 +138,8 @@ async def create_workspace(db: Database, *, name: str, user: str, kind: str = "p
         await conn.execute(
             SQL["add_member"], {"workspace_id": workspace_id, "user_id": user_id, "role": "owner"}
         )
-    assert user_id is not None
+        assert user_id is not None
+        await audit.record(conn, workspace_id, "member.set", user_id, detail="owner")
     return workspace_id, user_id
 
 
@@ -150,7 +153,7 @@ async def create_key(
     scopes: Sequence[str] = ALL_SCOPES,
     expires_at: datetime | None = None,
 ) -> int:
-    """Store a key's hash; its id."""
+    """Store a key's hash, and that the operator made it; its id."""
     params: dict[str, Any] = {
         "workspace_id": workspace_id,
         "user_id": user_id,
@@ -161,6 +164,7 @@ async def create_key(
     }
     row = await (await conn.execute(SQL["create_key"], params)).fetchone()
     assert row is not None
+    await audit.record(conn, workspace_id, "key.create", row["id"], detail=", ".join(scopes))
     return int(row["id"])
 
 

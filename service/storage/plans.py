@@ -37,8 +37,12 @@ class Met(msgspec.Struct):
     """Names to add: (session id, record id) to the message's key and the side that tells it."""
     told: set[tuple[int, str]] = set()
     """Of these names those that are there already, told by one side."""
-    lines: dict[tuple[Key, str], list[int]] = {}
+    moved: set[tuple[int, str]] = set()
+    """Of these names those that were another message's until a better parser told the two apart."""
+    lines: dict[tuple[Key, str], set[int]] = {}
     """Offsets of raw lines to note, by message and stream."""
+    anew: set[tuple[int, str]] = set()
+    """Session ids and streams of which these lines take the place of those that were noted."""
 
     @property
     def touched(self) -> set[int]:

@@ -15,12 +15,29 @@ from typing import LiteralString
 
 NAME_LINE = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 
+TRANSACTION = ("begin", "commit", "rollback")
+NAMES: dict[str, str] = {}
+"""The statements that were loaded, to their names."""
+
 
 @cache
 def load(noun: str) -> Mapping[str, LiteralString]:
     """The statements of `sql/<noun>.sql` by name. Errors: KeyError at first use of a name that is not there."""
     text = files("service.storage").joinpath("sql", f"{noun}.sql").read_text(encoding="utf-8")
-    return MappingProxyType(split(text))
+    statements = split(text)
+    NAMES.update({statement: f"{noun}.{name}" for name, statement in statements.items()})
+    return MappingProxyType(statements)
+
+
+def name_of(statement: object) -> str:
+    """`noun.verb` of a statement that stands in a file as it is; `transaction` or `other` of any other.
+
+    >>> name_of("begin; set local backscroll.workspace = '1'"), name_of("select 1")
+    ('transaction', 'other')
+    """
+    if not isinstance(statement, str):
+        return "other"
+    return NAMES.get(statement) or ("transaction" if statement.startswith(TRANSACTION) else "other")
 
 
 def split(text: str) -> dict[str, str]:

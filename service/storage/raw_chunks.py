@@ -39,7 +39,12 @@ class Stream(msgspec.Struct, frozen=True):
 
 class Stored(msgspec.Struct, frozen=True):
     bytes_sha256: bytes
-    size: int
+    offsets: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(self.sizes)
 
 
 class Changes(msgspec.Struct):
@@ -47,7 +52,8 @@ class Changes(msgspec.Struct):
 
     put: list[tuple[int, RawChunk]] = []
     drop: list[tuple[int, str, int]] = []
-    """Session id, stream, first offset of chunks that a document written anew no longer has."""
+    """Session id, stream, first offset of chunks that a document written anew no longer has, or that a longer one
+    holds too."""
 
     @property
     def touched(self) -> set[int]:
@@ -59,20 +65,25 @@ async def differing(conn: Connection, workspace_id: int, chunks: Sequence[tuple[
     if not chunks:
         return Changes()
     places = sorted({(session, chunk.stream) for session, chunk in chunks})
-    params = {
-        "workspace_id": workspace_id,
-        "session_id": array("int8", [session for session, _ in places]),
-        "stream": array("text", [stream for _, stream in places]),
-        "first_offsets": array("int8", sorted({chunk.offsets[0] for _, chunk in chunks})),
-        "whole": array(
-            "bool", [any(c.whole for s, c in chunks if (s, c.stream) == place) for place in places]
-        ),
-    }
+    anew = {(session, chunk.stream) for session, chunk in chunks if chunk.whole}
+    whole = [each for each in chunks if each[1].whole]
+    near = [(session, chunk) for session, chunk in chunks if (session, chunk.stream) not in anew]
     stored: dict[Place, dict[int, Stored]] = {place: {} for place in places}
-    for row in await (await conn.execute(SQL["stored"], params)).fetchall():
-        known = Stored(row["bytes_sha256"], row["size"])
-        stored[row["session_id"], row["stream"]][row["first_offset"]] = known
-    return decide(chunks, stored)
+    for statement, wanted in (("stored_whole", whole), ("stored_near", near)):
+        if not wanted:
+            continue
+        params = {
+            "workspace_id": workspace_id,
+            "session_id": array("int8", [session for session, _ in wanted]),
+            "stream": array("text", [chunk.stream for _, chunk in wanted]),
+            "first": array("int8", [chunk.offsets[0] for _, chunk in wanted]),
+            "last": array("int8", [chunk.offsets[-1] for _, chunk in wanted]),
+        }
+        for row in await (await conn.execute(SQL[statement], params)).fetchall():
+            known = Stored(row["bytes_sha256"], tuple(row["offsets"]), tuple(row["sizes"]))
+            stored[row["session_id"], row["stream"]][row["first_offset"]] = known
+    changes = decide(chunks, stored)
+    return await _without_covered(conn, workspace_id, changes, stored)
 
 
 def decide(chunks: Sequence[tuple[int, RawChunk]], stored: Mapping[Place, Mapping[int, Stored]]) -> Changes:
@@ -95,16 +106,63 @@ def decide(chunks: Sequence[tuple[int, RawChunk]], stored: Mapping[Place, Mappin
     return changes
 
 
+async def _without_covered(
+    conn: Connection, workspace_id: int, changes: Changes, stored: Mapping[Place, Mapping[int, Stored]]
+) -> Changes:
+    """The changes so that no line is kept twice: a chunk that holds all of a stored one takes its place, one whose
+    lines a stored one holds is nothing new. Two that differ in a byte of a line both stay."""
+    near: dict[tuple[int, str, int], Stored] = {}
+    for session, chunk in changes.put:
+        for first, known in stored[session, chunk.stream].items():
+            if first != chunk.offsets[0] and (_holds(chunk, known) or _holds(known, chunk)):
+                near[session, chunk.stream, first] = known
+    for key in changes.drop:
+        near.pop(key, None)
+    if not near:
+        return changes
+    kept: dict[tuple[int, str, int], dict[int, bytes]] = {}
+    rows = await (await conn.execute(SQL["bytes"], _keys(workspace_id, near))).fetchall()
+    for row in rows:
+        lines = lines_of(row["offsets"], row["sizes"], row["zstd"])
+        kept[row["session_id"], row["stream"], row["first_offset"]] = dict(lines)
+    put, drop = [], list(changes.drop)
+    replaced = {(session, chunk.stream, chunk.offsets[0]) for session, chunk in changes.put}
+    for session, chunk in changes.put:
+        mine = dict(lines_of(chunk.offsets, chunk.sizes, chunk.data))
+        others = {key: lines for key, lines in kept.items() if key[:2] == (session, chunk.stream)}
+        if any(mine.items() <= lines.items() for key, lines in others.items() if key not in replaced):
+            continue
+        put.append((session, chunk))
+        drop += [
+            key for key, lines in others.items() if lines.items() <= mine.items() and key not in replaced
+        ]
+    return Changes(put, sorted(set(drop)))
+
+
+def _holds(outer: RawChunk | Stored, inner: RawChunk | Stored) -> bool:
+    """Whether it has all the lines of the other, as far as their offsets and sizes tell."""
+    if len(inner.offsets) > len(outer.offsets) or inner.offsets[-1] > outer.offsets[-1]:
+        return False
+    return (
+        dict(zip(inner.offsets, inner.sizes, strict=True)).items()
+        <= dict(zip(outer.offsets, outer.sizes, strict=True)).items()
+    )
+
+
+def _keys(workspace_id: int, keys: Iterable[tuple[int, str, int]]) -> dict[str, Any]:
+    listed = list(keys)
+    return {
+        "workspace_id": workspace_id,
+        "session_id": array("int8", [session for session, _, _ in listed]),
+        "stream": array("text", [stream for _, stream, _ in listed]),
+        "first_offset": array("int8", [first for _, _, first in listed]),
+    }
+
+
 async def write(conn: Connection, workspace_id: int, changes: Changes) -> None:
     """Under the sessions' locks."""
     if changes.drop:
-        params = {
-            "workspace_id": workspace_id,
-            "session_id": array("int8", [session for session, _, _ in changes.drop]),
-            "stream": array("text", [stream for _, stream, _ in changes.drop]),
-            "first_offset": array("int8", [first for _, _, first in changes.drop]),
-        }
-        await conn.execute(SQL["drop"], params)
+        await conn.execute(SQL["drop"], _keys(workspace_id, changes.drop))
     if changes.put:
         rows = [_row(session, chunk) for session, chunk in changes.put]
         await conn.execute(SQL["put"], {"workspace_id": workspace_id} | columns(rows, CHUNK_COLUMNS))
@@ -186,10 +244,34 @@ async def read(
 ) -> AsyncIterator[tuple[int, str, bytes]]:
     """A stream's lines in order, each once: offset, external id of the session that keeps it, bytes.
 
+    Of a stream that `agrees`: where two chunks differ, one of them is read."""
+    last = -1
+    async for offset, session, line in copies(db, workspace_id, stream, page=page):
+        if offset > last:
+            last = offset
+            yield offset, session, line
+
+
+async def agrees(db: Database, workspace_id: int, stream: str) -> bool:
+    """Whether all that is kept of a stream can be of one file: the same bytes at one offset, and no line that begins
+    within another."""
+    at, known, end = -1, b"", 0
+    async for offset, _, line in copies(db, workspace_id, stream):
+        if line != known if offset == at else offset < end:
+            return False
+        at, known, end = offset, line, offset + len(line)
+    return True
+
+
+async def copies(
+    db: Database, workspace_id: int, stream: str, *, page: int = 16
+) -> AsyncIterator[tuple[int, str, bytes]]:
+    """A stream's lines in order, each as often as sessions and chunks keep it.
+
     No transaction is open between pages, and no more chunks in memory than a page and those that overlap.
     """
     waiting: list[tuple[int, int, str, bytes, Iterator[tuple[int, bytes]]]] = []
-    last, turn, after = -1, 0, (-1, -1)
+    turn, after = 0, (-1, -1)
     more = True
     while more:
         params = {"workspace_id": workspace_id, "stream": stream, "limit": page}
@@ -205,9 +287,7 @@ async def read(
         until = after[0] if more else None
         while waiting and (until is None or waiting[0][0] < until):
             offset, number, session, line, lines = heapq.heappop(waiting)
-            if offset > last:
-                last = offset
-                yield offset, session, line
+            yield offset, session, line
             _push(waiting, number, session, lines)
 
 

@@ -11,15 +11,12 @@ tool's result may tell the id of its call, and stays a message of its own.
 from __future__ import annotations
 
 import hashlib
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-
-_COMMAND = re.compile(r"<command-(name|args)>(.*?)</command-\1>", re.DOTALL)
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +33,6 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     notes: str | None = None
     eval_status: str | None = None
     expected_output: str | None = None
-    has_text: bool = True
     excerpt: bool = False
     elsewhere: bool = False
     """It was read from another stream too than the one that is read again."""
@@ -84,7 +80,7 @@ def meet(
         hits = {owners[name] for name in message.names if name in owners}
         hits.update(by_external_id[name].id for name in message.names if name in by_external_id)
         for id in sorted(hits - claimed):
-            if id in by_id and _is_same(message, by_id[id]):
+            if id in by_id and _is_same(message, by_id[id], has_row=message.external_id in by_external_id):
                 found.append(by_id[id])
                 claimed.add(id)
     _meet_by_words(coming, matched, [message for message in known if message.id not in claimed])
@@ -151,17 +147,30 @@ def normalised(text: str) -> str:
     >>> normalised(" a\\n b "), normalised("<command-message>x</command-message><command-name>/x</command-name>")
     ('a b', '/x')
     """
-    if "<command-name>" in text:
-        typed = dict(reversed(_COMMAND.findall(text)))
-        text = f"{typed.get('name', '')} {typed.get('args', '')}"
+    if (name := _within(text, "command-name")) is not None:
+        text = f"{name} {_within(text, 'command-args') or ''}"
     folded = " ".join(text.split())
     return folded if folded.isascii() else unicodedata.normalize("NFC", folded)
 
 
-def _is_same(message: Coming, known: Known) -> bool:
+def _within(text: str, tag: str) -> str | None:
+    """What stands in the first such tag; None where there is none. Looks at the text once, however it is made.
+
+    >>> _within("<a>b</a><a>c</a>", "a"), _within("<a>b", "a")
+    ('b', None)
+    """
+    opens, closes = f"<{tag}>", f"</{tag}>"
+    start = text.find(opens)
+    end = text.find(closes, start) if start >= 0 else -1
+    return text[start + len(opens) : end] if end >= 0 else None
+
+
+def _is_same(message: Coming, known: Known, *, has_row: bool) -> bool:
+    """`has_row`: one with its very external id is stored: another that had its name before they were told apart is
+    none of it."""
     if not known.transcript:
         return True
-    named = known.external_id in message.names or message.external_id in known.records
+    named = known.external_id in message.names or (not has_row and message.external_id in known.records)
     return named and known.role == message.role
 
 

@@ -13,8 +13,9 @@ import structlog
 import uvloop
 
 from service import logs
-from service.bootstrap import Resources, open_resources
+from service.bootstrap import Resources, database_url, open_resources
 from service.settings import Settings
+from service.storage import migrations
 
 log = structlog.get_logger()
 
@@ -60,7 +61,10 @@ async def work(resources: Resources) -> None:
 
 
 def run(settings: Settings, main: Callable[[Resources], Coroutine[Any, Any, None]]) -> None:
-    """Open what `main` needs, and close it when it returns."""
+    """Open what `main` needs, and close it when it returns.
+
+    Errors: `DatabaseUnavailable`; `MigrationError` when this program and the database do not belong together.
+    """
 
     async def opened() -> None:
         resources = await open_resources(settings)
@@ -70,5 +74,6 @@ def run(settings: Settings, main: Callable[[Resources], Coroutine[Any, Any, None
             await resources.close()
 
     logs.configure(settings.log_level)
+    migrations.check(database_url(settings))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(opened())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from service.model.imported import FilePosition, ImportedMessage, RawChunk
 from service.model.message import MessageWrite, Part
 from service.model.session import SessionWrite
 from service.storage import change_log, imports, messages, people, sessions, sync
-from service.storage.database import Database
+from service.storage.database import Connection, Database
 from service.storage.imports import Brought, Imported
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -115,6 +116,13 @@ class Bench(msgspec.Struct):
     async def changes(self, cursor: str) -> list[change_log.Change]:
         async with self.db.system() as conn:
             return (await change_log.since(conn, cursor))[1]
+
+
+async def waits(conn: Connection, task: asyncio.Task[Any]) -> None:
+    """Come back when the task waits for a lock that this connection holds, or when it has ended."""
+    asked = "select from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid))"
+    while not task.done() and not await (await conn.execute(asked)).fetchall():
+        pass
 
 
 async def new_bench(db: Database) -> Bench:

@@ -297,12 +297,15 @@ async def test_it_replaces_totals_and_keeps_what_it_does_not_say(bench: Bench) -
 
 
 async def test_it_takes_no_totals_of_an_older_snapshot(bench: Bench) -> None:
-    """One whose tokens are fewer says when the session began, and nothing else; a better reading says all."""
-    await bench.bring(says(prompt_tokens=9, title="Now", created_at=NOW))
-    older = says(prompt_tokens=5, title="Then", created_at=NOW - timedelta(days=1))
+    """One whose tokens are fewer tells no total, and all else: a document may be rewritten; a better reading says all."""
+    await bench.bring(says(prompt_tokens=9, title="Before it", created_at=NOW, status="open"))
+    older = says(
+        prompt_tokens=5, title="After it", created_at=NOW - timedelta(days=1), status="done", model="m"
+    )
     await bench.bring(older)
     row = await bench.session()
-    assert (row["prompt_tokens"], row["title"], row["created_at"]) == (9, "Now", NOW - timedelta(days=1))
+    assert (row["prompt_tokens"], row["created_at"]) == (9, NOW - timedelta(days=1))
+    assert (row["title"], row["status"], row["model"]) == ("After it", "done", "m")
     await bench.bring(older, exact=STREAM)
     assert (await bench.session())["prompt_tokens"] == 5
 
@@ -320,9 +323,12 @@ def test_it_takes_lines_out_of_a_chunk() -> None:
 
 
 def test_it_folds_a_message_that_comes_twice() -> None:
-    """The later says what it is, unless it is an older snapshot; records and lines of both stay."""
+    """The later says what it is, unless it is an older snapshot; records and lines of both stay, in their streams."""
     long = found("m", "long", records=["a", "b"], lines=[0, 9])
     short = found("m", "short", records=["a"], lines=[0])
     for pair in ((long, short), (short, long)):
         (folded,) = imports.fold([((1, "m"), item) for item in pair]).values()
-        assert (folded.write.text, set(folded.records), folded.lines) == ("long", {"a", "b"}, (0, 9))
+        assert (folded.write.text, set(folded.records)) == ("long", {"a", "b"})
+    other = msgspec.structs.replace(short, stream="cd34", lines=(7,))
+    lines = imports.lines_of([((1, "m"), item) for item in (long, short, other)])
+    assert lines == {((1, "m"), STREAM): {0, 9}, ((1, "m"), "cd34"): {7}}

@@ -71,3 +71,27 @@ def test_it_says_when_no_server_answers(database_url: str) -> None:
     """No server is not a failed migration."""
     with pytest.raises(DatabaseUnavailable):
         migrate(make_conninfo(database_url, host="/nowhere"))
+
+
+def test_it_waits_for_no_table_for_long(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While somebody holds a table, a migration of it gives up, says so and changes nothing; those behind it go on."""
+    monkeypatch.setattr(migrations, "SQL", {**migrations.SQL, "impatient": "set local lock_timeout = '20ms'"})
+    adding = Migration("0999_more", "x", "alter table sessions add column more int")
+    with psycopg.connect(database_url) as busy, psycopg.connect(database_url, autocommit=True) as conn:
+        busy.execute("select from sessions")
+        with pytest.raises(MigrationError, match=r"0999_more waited .* nothing was changed"):
+            migrations.apply(conn, adding)
+        busy.rollback()
+        migrations.apply(conn, adding)
+
+
+def test_it_tells_whether_program_and_database_belong_together(empty_url: str) -> None:
+    """`check` refuses a database without our schema and one of a newer program, and takes one that is up to date."""
+    with pytest.raises(MigrationError, match=r"older than this program .*backscroll migrate"):
+        migrations.check(empty_url)
+    migrate(empty_url)
+    migrations.check(empty_url)
+    with psycopg.connect(empty_url, autocommit=True) as conn:
+        conn.execute("insert into migrations (name, sha256) values ('9999_future', 'x')")
+    with pytest.raises(MigrationError, match="newer than this program"):
+        migrations.check(empty_url)

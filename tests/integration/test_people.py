@@ -231,7 +231,7 @@ async def test_it_leaves_nothing_of_a_deleted_workspace(
         await until(db, lambda: in_index(tmp_path, a) == 0)
         assert in_index(tmp_path, b) == 2
         await cancelled(indexer)
-    assert rows_left(database_url, a) == {"change_log"}
+    assert rows_left(database_url, a) == {"audit_log", "change_log"}
     assert await house.filled(b) == before
     with psycopg.connect(database_url) as conn:
         told = conn.execute(
@@ -282,7 +282,7 @@ async def test_it_goes_on_deleting_where_it_was_cut_short(db: Database, database
         == many
         == 50 + told[-1]
     )
-    assert rows_left(database_url, workspace_id) == {"change_log"}
+    assert rows_left(database_url, workspace_id) == {"audit_log", "change_log"}
     assert await administration.workspaces(db) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from import_bench import NOW, SOURCE, Bench, chunk, client, found, new_bench
+from import_bench import NOW, SOURCE, STREAM, Bench, chunk, client, found, new_bench, waits
 
 from service.bootstrap import Resources, open_resources
 from service.importers.model import Format, Found, FoundMessage, FoundSession, Line, Place, Resume, State
@@ -17,6 +18,7 @@ from service.jobs.reparse import Reparsed, reparse
 from service.model.message import MessageWrite
 from service.model.session import SessionWrite
 from service.settings import Settings
+from service.storage import imports, messages
 
 LINES = [
     b'["u1","user","Why?"]',
@@ -165,6 +167,69 @@ async def test_it_keeps_what_somebody_else_has_a_part_in(
         )
     assert (await again(resources, bench, better=True)).deleted_messages == 0
     assert len(await bench.messages()) == 3
+
+
+@pytest.mark.parametrize("other", [{0: b'["u9","user","Else."]'}, {5: b"within another line"}])
+async def test_it_leaves_streams_alone_that_disagree(
+    resources: Resources, bench: Bench, other: dict[int, bytes]
+) -> None:
+    """Lines of two files under one name are read as neither: it is counted, and nothing is written or forgotten."""
+    await bench.bring(
+        found("u9", "Else.", session_external_id="t", lines=list(other)), chunk(other, session="t")
+    )
+    cursor = await bench.cursor()
+    done = await again(resources, bench, better=True)
+    assert (done.disagreeing_streams, done.streams, done.lines, done.deleted_messages) == (1, 1, 0, 0)
+    assert await bench.changes(cursor) == []
+
+
+async def test_it_keeps_messages_of_sessions_that_it_does_not_find(
+    resources: Resources, bench: Bench
+) -> None:
+    """A file that begins as this one does, of which another session was made, loses none of its messages."""
+    first = {0: LINES[0]}
+    await bench.bring(found("m", "Why?", session_external_id="t", lines=[0]), chunk(first, session="t"))
+    assert (await again(resources, bench, better=False)).deleted_messages == 0
+    assert await bench.said("t") == [("user", "Why?")]
+
+
+async def test_it_tells_a_split_message_apart_for_good(resources: Resources, bench: Bench) -> None:
+    """Names and lines go with their part: what is imported later joins nothing, and deleting one part keeps the other."""
+    await again(resources, bench, better=True)
+    await again(resources, bench, better=False)
+    before = await bench.facts()
+    ids = {row["external_id"]: row["id"] for row in await bench.messages()}
+    names = {row["record_id"]: row["message_id"] for row in await bench.rows("message_records")}
+    assert (names["a1"], names["a2"]) == (ids["a1"], ids["a2"])
+    at = len(LINES[0]) + 1
+    offsets = {"a1": [at], "a2": [at + len(LINES[1]) + 1]}
+    noted = {row["message_id"]: row["offsets"] for row in await bench.rows("message_lines")}
+    assert {name: noted[ids[name]] for name in offsets} == offsets
+    later = found("a2", "Because.", "assistant", records=["a2"], lines=offsets["a2"])
+    later = msgspec.structs.replace(
+        later, write=msgspec.structs.replace(later.write, created_at=NOW + timedelta(minutes=3))
+    )
+    await bench.bring(later)
+    assert await bench.facts() == before
+
+
+async def test_it_forgets_nothing_that_is_labelled_meanwhile(resources: Resources, bench: Bench) -> None:
+    """What somebody writes beside a message while it waits for the session's lock is seen under it."""
+    ids = {row["id"] for row in await bench.messages() if row["external_id"] != "x"}
+    (x,) = [row["id"] for row in await bench.messages() if row["external_id"] == "x"]
+
+    async def forget() -> int:
+        async with bench.db.workspace(bench.workspace_id) as conn:
+            return await imports.forget_unfound(
+                conn, bench.workspace_id, STREAM, sessions={"s"}, read=set(range(999)), found=ids
+            )
+
+    async with bench.db.workspace(bench.workspace_id) as conn:
+        await messages.patch(conn, bench.workspace_id, x, messages.MessagePatch(notes="mine"))
+        forgetting = asyncio.create_task(forget())
+        await waits(conn, forgetting)
+    assert await forgetting == 0
+    assert len(await bench.messages()) == 4
 
 
 async def test_it_keeps_messages_whose_lines_are_gone(resources: Resources, bench: Bench) -> None:

@@ -33,6 +33,7 @@ numbers = itertools.count()
 
 SYSTEM_MAY = {
     "api_keys": "r",  # a key says which workspace it opens
+    "audit_log": "rd",  # `backscroll audit`, retention
     "change_log": "r",  # the feed
     "change_log_floor": "rw",
     "cursors": "arwd",  # followers
@@ -40,9 +41,11 @@ SYSTEM_MAY = {
     "embedding_queue": "r",  # which workspaces have texts that wait
     "instance": "r",  # the epoch of tokens
     "members": "r",
+    "migrations": "r",  # an API notices that its database is newer
     "request_log": "rd",  # retention
     "sessions": "r",  # shared ones only, by policy: a page's slug says which
     "users": "r",
+    "workers": "arwd",  # they say that they live
     "workspaces": "r",
 }
 """All rights of backscroll_system on tables: a append, r read, w write, d delete. A longer list needs a reason."""
@@ -189,7 +192,7 @@ async def test_it_forgets_the_workspace_with_the_transaction(house: House) -> No
 
 async def test_it_refuses_to_write_into_another_workspace(house: House) -> None:
     """In every table: rows of b are not there to update or delete, and none can be moved or copied there."""
-    for table in set(tables(house.url)) - {"users"}:
+    for table in set(tables(house.url)) - {"users", "audit_log"}:
         column = owner_column(table)
         before = await house.as_(house.b, f"select * from {table}")
         for statement in (f"update {table} set {column} = {column}", f"delete from {table}"):
@@ -220,6 +223,17 @@ async def test_it_lets_nobody_touch_users(house: House) -> None:
     for statement in ("update users set name = 'x'", "delete from users"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await house.as_(house.a, f"{statement} returning id")
+
+
+async def test_it_lets_nobody_touch_the_audit_log(house: House) -> None:
+    """The app adds lines of its own workspace: none is changed, taken back, or written into another's."""
+    for statement in (
+        "update audit_log set user_id = 1",
+        "delete from audit_log",
+        copy_statement(house.url, "audit_log"),
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await house.as_(house.a, f"{statement} returning id", b=house.b)
 
 
 @pytest.mark.parametrize("exact_scan_rows", [1000, 0], ids=["one by one", "by index"])
@@ -269,9 +283,9 @@ async def test_it_deletes_all_that_hangs_on_a_session(house: House) -> None:
 
 
 async def test_it_deletes_all_that_hangs_on_a_workspace(house: House) -> None:
-    """A workspace goes with everything in it; only the log of changes still tells of it."""
+    """A workspace goes with everything in it; only the logs of changes and of acts still tell of it, by numbers."""
     await house.as_(house.a, "delete from workspaces returning id")
-    assert await house.filled(house.a) == {"change_log"}
+    assert await house.filled(house.a) == {"audit_log", "change_log"}
     assert await house.filled(house.b) == set(tables(house.url))
 
 

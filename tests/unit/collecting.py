@@ -46,6 +46,8 @@ class Store:
 
     def _take(self, line: ImportLine, counts: Counter[str]) -> None:
         if isinstance(line, SessionLine):
+            if line.announced and line.external_id not in self.sessions:
+                return
             state = "changedSessions" if line.external_id in self.sessions else "newSessions"
             counts[state] += self.sessions.get(line.external_id) != line
             self.sessions[line.external_id] = line
@@ -81,13 +83,15 @@ class Store:
         """Of the messages, in the order of their arrival."""
         return [message.text_content or "" for message in self.messages.values()]
 
-    def read(self, *paths: Path, known: Positions | None = None, **options: Any) -> OfSource:
+    def read(
+        self, *paths: Path, known: Positions | None = None, format: str | None = None, **options: Any
+    ) -> OfSource:
         """Import from paths, going on from what is stored unless `known` says otherwise."""
         known = dict(self.files) if known is None else known
         run = Import("machine", known, post=options.pop("post", self), **options)
         finder = Finder(run.unreadable)
         with run:
-            run.read(list(finder.at(given(map(str, paths), None, run.unreadable))))
+            run.read(list(finder.at(given(map(str, paths), format, run.unreadable))))
         total = OfSource()
         for of in run.summary.sources.values():
             total.files += of.files

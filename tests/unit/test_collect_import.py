@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from collecting import Store, all_said, file_of, no_patience, rewrite, said
+from collecting import Store, all_said, file_of, rewrite, said
 
 from service.collect import batches, reading
-from service.collect.patience import Patience, Stopped
-from service.errors import NotYet, RequestError, TooLarge, Unauthorized, Unreachable
+from service.collect.find import Finder, given
+from service.collect.importing import Import
+from service.errors import Unauthorized
 
 
 @pytest.fixture
@@ -86,9 +86,6 @@ def test_it_reads_a_file_without_a_whole_line(tmp_path: Path, size: int) -> None
 
 
 def _read_as_claude(store: Store, paths: list[str]) -> int:
-    from service.collect.find import Finder, given
-    from service.collect.importing import Import
-
     run = Import("machine", dict(store.files), post=store)
     with run:
         run.read(list(Finder(run.unreadable).at(given(paths, "claude-code", run.unreadable))))
@@ -129,27 +126,43 @@ def test_it_reads_a_rotated_log(log: Path, tmp_path: Path) -> None:
     assert len(store.messages) == 16
 
 
-def test_it_knows_a_copy_by_its_name_and_first_line(log: Path, tmp_path: Path) -> None:
-    """A copy in another folder has the same stream, one under another name the same messages: nothing is new."""
+def test_it_knows_a_copy_wherever_it_lies(log: Path, tmp_path: Path) -> None:
+    """A copy in another folder or under another name has the same stream: nothing is new, and no line is kept twice."""
     store = Store()
     store.read(log)
     copy = tmp_path / "elsewhere" / log.name
     copy.parent.mkdir()
-    shutil.copy(log, copy)
-    assert store.read(copy).new_messages == 0
+    for path in (copy, tmp_path / "renamed.jsonl"):
+        shutil.copy(log, path)
+        assert store.read(path).new_messages == 0
     assert len({file.stream for file in store.files.values()}) == 1
-    shutil.copy(log, tmp_path / "renamed.jsonl")
-    assert store.read(tmp_path / "renamed.jsonl").new_messages == 0
+    assert len(store.raw) == 10
 
 
 def test_it_keeps_files_apart_that_begin_alike(log: Path, tmp_path: Path) -> None:
     """Two files with one first line, as forks of a session have, are two streams, each with all its lines."""
-    fork = tmp_path / "fork.jsonl"
+    fork = tmp_path / "0b0e7a52-3c1f-4d21-9a53-00000000000f.jsonl"
     fork.write_bytes(said(0) + all_said(range(50, 55)))
     store = Store()
     store.read(log, fork)
     for file in (log, fork):
         assert store.raw_text(store.files[str(file)].stream) == file.read_bytes()
+
+
+def test_it_keeps_files_apart_that_are_named_alike(tmp_path: Path) -> None:
+    """Other sessions under the same name, in folders of the same name, are streams of their own: log and document."""
+    opening = {"role": "system", "content": "You are helpful."}
+    store = Store()
+    for place in ("a", "b"):
+        folder = tmp_path / place / "logs"
+        folder.mkdir(parents=True)
+        talk = [{"role": "user", "content": f"question {place}"}, {"role": "assistant", "content": "answer"}]
+        (folder / "chat.json").write_text(json.dumps({"messages": talk}))
+        (folder / "chat.jsonl").write_text("".join(json.dumps(one) + "\n" for one in [opening, *talk]))
+        store.read(folder / "chat.json", folder / "chat.jsonl", format="chat")
+    assert len({file.stream for file in store.files.values()}) == 4
+    for path, file in store.files.items():
+        assert store.raw_text(file.stream).rstrip() == Path(path).read_bytes().rstrip()
 
 
 def test_it_reads_a_touched_file_without_sending_it(log: Path) -> None:
@@ -239,9 +252,6 @@ def _gemini(number: int) -> dict[str, Any]:
 def test_it_tells_what_it_cannot_read_and_goes_on(tmp_path: Path, log: Path) -> None:
     """A file that vanished between looking and reading is told with its reason."""
     store = Store()
-    from service.collect.find import Finder, given
-    from service.collect.importing import Import
-
     gone = tmp_path / "gone.jsonl"
     gone.write_bytes(said(1))
     run = Import("machine", {}, post=store)
@@ -257,57 +267,6 @@ def test_it_sends_nothing_in_a_trial(log: Path) -> None:
     """Without a service all is read and counted."""
     told = Store().read(log, post=None)
     assert (told.messages, told.sessions, told.files) == (10, 1, {"new": 1})
-
-
-def test_it_halves_a_batch_that_is_refused(log: Path) -> None:
-    """One line that a service refuses is told; the others arrive."""
-    store = Store()
-
-    def post(body: bytes, restore: bool) -> dict[str, Any]:
-        if b"prompt 4" in body:
-            raise (TooLarge if body.count(b"\n") > 3 else RequestError)("This is not accepted.")
-        return store(body, restore)
-
-    store.read(log, post=post)
-    assert store.texts() == [text for text in prompts(range(10)) if text != "prompt 4"]
-    assert store.errors == ["This is not accepted."]
-
-
-def test_it_tries_again_what_may_pass(log: Path) -> None:
-    """No connection and a service that starts are waited for, as long as asked."""
-    store, faults = Store(), [Unreachable("no"), NotYet("starting", retry_after_s=0.01)]
-    waited: list[str] = []
-
-    def post(body: bytes, restore: bool) -> dict[str, Any]:
-        if faults:
-            raise faults.pop(0)
-        return store(body, restore)
-
-    patience = Patience(threading.Event(), 30.0, lambda error: waited.append(type(error).__name__))
-    store.read(log, post=post, patience=patience)
-    assert (len(store.messages), waited) == (10, ["Unreachable", "NotYet"])
-
-
-def test_it_gives_up_with_the_reason(log: Path) -> None:
-    """When patience ends, the last error is raised to whoever imports."""
-
-    def post(body: bytes, restore: bool) -> dict[str, Any]:
-        raise Unreachable("Backscroll does not answer.")
-
-    with pytest.raises(Unreachable, match="does not answer"):
-        Store().read(log, post=post, patience=no_patience())
-
-
-def test_it_stops_when_asked_while_it_waits(log: Path) -> None:
-    """A stop ends the waiting at once."""
-    stop = threading.Event()
-
-    def post(body: bytes, restore: bool) -> dict[str, Any]:
-        stop.set()
-        raise NotYet("starting", retry_after_s=3600)
-
-    with pytest.raises(Stopped):
-        Store().read(log, post=post, patience=Patience(stop, None))
 
 
 def test_it_keeps_the_sessions_of_a_file_apart(tmp_path: Path) -> None:

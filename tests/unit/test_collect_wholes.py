@@ -6,11 +6,13 @@ import json
 import os
 from pathlib import Path
 
+import pytest
 import zstandard
 from collecting import Store
 
 from service.collect.find import Finder, given
 from service.collect.model import Transcript
+from service.collect.stores import wholes
 
 ROLLOUT = "rollout-2026-06-17T12-06-46-019ed50c-2fb3-7002-a384-360bea6e7f04.jsonl"
 
@@ -78,6 +80,33 @@ def test_it_reads_a_packed_rollout(tmp_path: Path) -> None:
     plain.read(tmp_path / "plain")
     assert plain.sessions.keys() == store.sessions.keys()
     assert plain.messages.keys() == store.messages.keys()
+
+
+def test_it_keeps_a_rollout_once_that_was_packed(tmp_path: Path) -> None:
+    """Packed, it takes the place of what it was: the same stream, and each raw line once."""
+    plain, store = tmp_path / ROLLOUT, Store()
+    plain.write_bytes(rollout())
+    store.read(plain)
+    kept = dict(store.raw)
+    plain.unlink()
+    packed = tmp_path / f"{ROLLOUT}.zst"
+    packed.write_bytes(zstandard.compress(rollout()))
+    assert store.read(packed).new_messages == 0
+    assert store.raw == kept
+    assert store.files[str(packed)].stream == store.files[str(plain)].stream
+
+
+@pytest.mark.parametrize("size", [20, 21, 40, 400])
+def test_it_passes_over_a_packed_line_that_is_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A line above the limit is None as a whole, wherever it stands, and the lines around it are kept."""
+    monkeypatch.setattr(wholes, "LONGEST_BYTES", 20)
+    file = tmp_path / f"{ROLLOUT}.zst"
+    file.write_bytes(zstandard.compress(b"a\n" + b"x" * size + b"\n" + b"b" * 19 + b"\n" + b"y" * size))
+    (one,) = found(file)
+    assert one.lines is not None
+    assert list(one.lines()) == [b"a", None, b"b" * 19, None]
 
 
 def test_it_prefers_the_plain_copy_of_a_packed_rollout(tmp_path: Path) -> None:

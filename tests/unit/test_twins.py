@@ -160,6 +160,24 @@ def test_it_reads_composed_and_decomposed_letters_alike() -> None:
     assert text_key("user", "cafe\u0301") == text_key("user", "caf\u00e9")
 
 
+def test_it_reads_a_long_text_of_tags_once() -> None:
+    """A megabyte of tags that open and never close is looked at once, and stays the text that it is."""
+    text = "<command-name>" * 75_000
+    assert twins.normalised(text) == text
+
+
+def test_it_leaves_what_was_told_apart_apart() -> None:
+    """A message that has its own row takes none that only had its name before; it takes one that it names."""
+    there = [
+        known(2, "b", transcript=True, records=frozenset({"b"})),
+        known(1, "a", transcript=True, records=frozenset({"a", "b"})),
+    ]
+    (met,) = meet([coming("b")], there)
+    assert (survivors([met]), met.absorbed) == ([2], ())
+    (met,) = meet([coming("b", "a")], there)
+    assert [each.id for each in (met.survivor, *met.absorbed) if each] == [1, 2]
+
+
 STORED = {
     "external_id": "m", "role": "assistant", "model": None, "source": "pi", "prompt_tokens": None, "completion_tokens": 5,
     "cache_read_tokens": None, "cache_write_tokens": None, "cost_usd": None, "duration_ms": None, "attrs": {"a": 1},

@@ -134,13 +134,13 @@ def key_like(key: str) -> str:
 
 
 def cookie(headers: Mapping[str, str]) -> str | None:
-    """The value of our cookie; None when there is none.
+    """The value of our cookie; None when there is none, and when there are two: one was planted by another's page.
 
     >>> cookie({"cookie": "a=b; backscroll_session=1.2.3; c=d"}), cookie({"cookie": "x_backscroll_session=1"})
     ('1.2.3', None)
+    >>> cookie({"cookie": "backscroll_session=1; backscroll_session=2"}) is None
+    True
     """
-    for pair in headers.get("cookie", "").split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name == COOKIE and value:
-            return value
-    return None
+    pairs = (pair.strip().partition("=") for pair in headers.get("cookie", "").split(";"))
+    values = [value for name, _, value in pairs if name == COOKIE and value]
+    return values[0] if len(values) == 1 else None

@@ -24,6 +24,7 @@ from service.api.gate.exchange import Exchange
 from service.api.gate.ledger import Ledger
 from service.api.gate.meters import Meters
 from service.storage.people import RequestLine
+from service.storage.timing import Timings, collected
 
 SLASHES = re.compile(r"/{2,}")
 ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
@@ -49,10 +50,11 @@ log = structlog.get_logger()
 class Edge:
     """Wraps Litestar's app."""
 
-    def __init__(self, app: ASGIApp, *, ledger: Ledger, meters: Meters) -> None:
+    def __init__(self, app: ASGIApp, *, ledger: Ledger, meters: Meters, slow_ms: int) -> None:
         self._app = app
         self._ledger = ledger
         self._meters = meters
+        self._slow_ms = slow_ms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if str(scope["type"]) == "http":
@@ -67,13 +69,31 @@ class Edge:
             started_s=time.perf_counter(),
             method=str(scope["method"]),
         )
-        try:
-            if scope["method"] == "OPTIONS":
-                await preflight(exchange, send)
-            else:
-                await self._app(tidied(scope, exchange), receive, answering(exchange, send))
-        finally:
-            self._record(exchange)
+        with collected() as timings:
+            try:
+                if scope["method"] == "OPTIONS":
+                    await preflight(exchange, send)
+                else:
+                    await self._app(tidied(scope, exchange), receive, answering(exchange, send))
+            finally:
+                self._record(exchange)
+                self._tell_slowness(exchange, timings)
+
+    def _tell_slowness(self, exchange: Exchange, timings: Timings) -> None:
+        """A line for a request whose answer began late, with the names of the statements that it ran."""
+        begun_s = exchange.answered_s or time.perf_counter()
+        waited_ms = (begun_s - exchange.started_s) * 1000
+        if self._slow_ms and waited_ms >= self._slow_ms:
+            self._meters.slow(exchange.route)
+            log.warning(
+                "slow_request",
+                method=exchange.method,
+                route=exchange.route,
+                status=exchange.status,
+                ms=round(waited_ms, 2),
+                statements=timings.told(),
+                requestId=exchange.request_id,
+            )
 
     def _record(self, exchange: Exchange) -> None:
         duration_s = time.perf_counter() - exchange.started_s
@@ -141,6 +161,7 @@ def answering(exchange: Exchange, send: Send) -> Send:
     async def answer(event: Message) -> None:
         if event["type"] == "http.response.start":
             exchange.status = event["status"]
+            exchange.answered_s = time.perf_counter()
             headers = [*event["headers"], *CORS, (b"x-request-id", exchange.request_id.encode())]
             await send({**event, "headers": headers})
         elif event["type"] == "http.response.body" and head:

@@ -20,3 +20,5 @@ class Exchange(msgspec.Struct, kw_only=True):
     """The route's template, `/api/sessions/{id}`; `-` where none was found."""
     caller: Caller = NOBODY
     status: int = 0
+    answered_s: float = 0.0
+    """When the answer began, on the monotonic clock; 0: it has not. A stream's end says nothing of slowness."""

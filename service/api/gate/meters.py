@@ -1,12 +1,18 @@
-"""What this process has answered, and how fast, as Prometheus reads it. Each API process tells its own."""
+"""What this process has answered, and how fast, as Prometheus reads it. Each API process tells its own.
+
+Rule: labels are few and ours (methods, route templates, statuses): no workspace, no id, nothing that a request chose.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from service.api.gate.exchange import Exchange
+from service.storage.database import PoolUse
+from service.storage.workers import Worker
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -15,12 +21,14 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 class Meters:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "backscroll_requests",
-            "Answered requests.",
-            ["method", "route", "status"],
-            registry=self._registry,
-        )
+        ProcessCollector(registry=self._registry)
+        self._of_requests()
+        self._of_the_database()
+        self._of_workers()
+        self._gauge("build_info", "The version that runs.", ["version"]).labels(version("backscroll")).set(1)
+
+    def _of_requests(self) -> None:
+        self._requests = self._counter("requests", "Answered requests.", ["method", "route", "status"])
         self._seconds = Histogram(
             "backscroll_request_seconds",
             "From a request's head to the end of its answer.",
@@ -28,12 +36,26 @@ class Meters:
             buckets=SECONDS,
             registry=self._registry,
         )
-        self._lag = Gauge(
-            "backscroll_index_lag",
-            "Changes of messages (text) or passages (vectors) that wait.",
-            ["index"],
-            registry=self._registry,
+        self._slow = self._counter("slow_requests", "Requests that the log told as slow.", ["route"])
+        self._imported = self._counter("imported", "What imports stored anew, by kind.", ["kind"])
+        self.streams = self._gauge("streams", "Live streams that are open.")
+
+    def _of_the_database(self) -> None:
+        self._up = self._gauge("database_up", "1 when Postgres answered this scrape.")
+        self._lag = self._gauge(
+            "index_lag", "Changes of messages (text) or passages (vectors) that wait.", ["index"]
         )
+        self._queue = self._gauge(
+            "embedding_queue", "Texts that wait for a vector, or that a worker has taken.", ["state"]
+        )
+        self._pool = self._gauge("pool_connections", "Connections to Postgres of this process.", ["state"])
+        self._pool_most = self._gauge("pool_connections_most", "As many as there may be.")
+        self._pool_waiting = self._gauge("pool_waiting", "Requests that wait for a connection.")
+
+    def _of_workers(self) -> None:
+        self._workers = self._gauge("workers", "Workers that said within 30 s that they live.")
+        self._silent = self._gauge("worker_silent_seconds", "Since any worker said that it lives.")
+        self._failures = self._gauge("worker_failures", "Failures of parts of the workers that live.")
 
     def observe(self, exchange: Exchange, duration_s: float) -> None:
         """Count one answered request. Labels are few: unknown paths share one route, odd methods one name."""
@@ -41,11 +63,45 @@ class Meters:
         self._requests.labels(method, exchange.route, str(exchange.status)).inc()
         self._seconds.labels(method, exchange.route).observe(duration_s)
 
+    def slow(self, route: str) -> None:
+        self._slow.labels(route).inc()
+
+    def imported(self, counts: Mapping[str, int]) -> None:
+        """What one import stored anew, by kind."""
+        for kind, count in counts.items():
+            self._imported.labels(kind).inc(count)
+
+    def database(self, *, up: bool) -> None:
+        self._up.set(up)
+
     def lags(self, waiting: Mapping[str, int]) -> None:
         """What waits, by index."""
         for index, count in waiting.items():
             self._lag.labels(index).set(count)
 
+    def queue(self, *, waiting: int, taken: int) -> None:
+        self._queue.labels("waiting").set(waiting)
+        self._queue.labels("taken").set(taken)
+
+    def pool(self, use: PoolUse) -> None:
+        self._pool.labels("in_use").set(use.in_use)
+        self._pool.labels("idle").set(use.open - use.in_use)
+        self._pool_most.set(use.most)
+        self._pool_waiting.set(use.waiting)
+
+    def workers(self, heard: Sequence[Worker]) -> None:
+        """The one heard of last first."""
+        working = [worker for worker in heard if worker.works]
+        self._workers.set(len(working))
+        self._silent.set(heard[0].silent_s if heard else float("inf"))
+        self._failures.set(sum(worker.failures for worker in working))
+
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def _counter(self, name: str, help: str, labels: Sequence[str] = ()) -> Counter:
+        return Counter(f"backscroll_{name}", help, labels, registry=self._registry)
+
+    def _gauge(self, name: str, help: str, labels: Sequence[str] = ()) -> Gauge:
+        return Gauge(f"backscroll_{name}", help, labels, registry=self._registry)

@@ -53,14 +53,16 @@ class ReadFiles(msgspec.Struct, rename="camel"):
     "POST", "/api/import", scope="ingest", summary="Import transcripts", asks=ImportAsked, takes=LINES, gives=ImportStored,
     description=(
         "NDJSON, plain or as zstd (`Content-Encoding: zstd`): sessions, messages with the ids of their records, raw lines, "
-        "positions in files; the schema shows one line. All of it in one transaction; each bad line is told in `errors` and "
-        "hurts no other. The same again changes nothing. What a client has synced of the same session is met, not doubled."
+        "positions in files; the schema shows one line. All of it in one transaction, or in parts where the database refuses a "
+        "value; each bad line is told in `errors` and hurts no other. The same again changes nothing. What a client has synced of the same session is met, not doubled."
     ),
     example_body=examples.IMPORT_MESSAGE, example=examples.IMPORT_STORED, errors=(400, 413),
 )  # fmt: skip
 async def import_transcripts(call: Call, asked: ImportAsked) -> Answer:
     found = await read(call)
-    return await written(call, await store(call, found, restore=asked.restore))
+    stored = await store(call, found, restore=asked.restore)
+    call.desk.meters.imported(stored.made)
+    return await written(call, stored)
 
 
 @route(

@@ -37,6 +37,15 @@ class ImportStored(msgspec.Struct, rename="camel"):
     """Of each line that was not stored one sentence, which begins with its externalId or `line N`."""
     ok: bool = True
 
+    @property
+    def made(self) -> dict[str, int]:
+        """How many rows are new, by kind."""
+        return {
+            "sessions": self.new_sessions,
+            "messages": self.new_messages,
+            "raw_lines": self.new_raw_lines,
+        }
+
 
 async def store(call: Call, lines: Lines, *, restore: bool) -> ImportStored:
     """Store what can be stored, the positions of files last."""

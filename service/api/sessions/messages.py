@@ -12,7 +12,7 @@ from service.api.gate import cursors, params
 from service.api.gate.params import Cursor, Nothing
 from service.api.gate.routes import Answer, Call, answer, route, written
 from service.api.sessions import labels
-from service.api.sessions.paths import Deleted, SessionAsked, found
+from service.api.sessions.paths import Deleted, SessionAsked, found, note
 from service.errors import NotFound
 from service.model import ids
 from service.storage import messages
@@ -76,6 +76,7 @@ async def delete_message(call: Call, asked: Nothing) -> Answer:
     async with call.rows() as conn:
         if not await messages.delete(conn, call.workspace_id, number(call)):
             raise NotFound("Message not found")
+        await note(conn, call, "message.delete", number(call))
     return await written(call, Deleted(ids.message(number(call))))
 
 

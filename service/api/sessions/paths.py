@@ -16,7 +16,7 @@ from service.api.gate.routes import Answer, Call, answer, route, written
 from service.api.sessions import etags, labels
 from service.errors import NotFound, RequestError
 from service.model import ids, sources
-from service.storage import messages, sessions
+from service.storage import audit, messages, sessions
 from service.storage.database import Connection
 from service.storage.sessions import Position, SessionFilter, Sort
 
@@ -123,6 +123,9 @@ async def label_session(call: Call, asked: SessionAsked) -> Answer:
     async with call.rows() as conn:
         row = await found(conn, call, call.path["id"], asked)
         await sessions.patch(conn, call.workspace_id, row["id"], patch)
+        if patch.is_public not in (None, row["is_public"]):
+            action: audit.Action = "session.share" if patch.is_public else "session.unshare"
+            await note(conn, call, action, row["id"])
         row = await found(conn, call, ids.session(row["id"]), SessionAsked())
     return await written(call, OneSession(shapes.session(row)))
 
@@ -136,7 +139,14 @@ async def delete_session(call: Call, asked: SessionAsked) -> Answer:
     async with call.rows() as conn:
         row = await found(conn, call, call.path["id"], asked)
         await sessions.delete(conn, call.workspace_id, [row["id"]])
+        await note(conn, call, "session.delete", row["id"])
     return await written(call, Deleted(ids.session(row["id"])))
+
+
+async def note(conn: Connection, call: Call, action: audit.Action, subject_id: int) -> None:
+    """A line of the audit log, in the transaction of the act."""
+    who = call.caller
+    await audit.record(conn, who.workspace_id, action, subject_id, user_id=who.user_id, key_id=who.key_id)
 
 
 async def found(conn: Connection, call: Call, ref: str, asked: SessionAsked) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def transcript(format: str, path: str, found: os.stat_result) -> Transcript | No
     """The file as a document with its lines; None where it is as any other. Errors: OSError."""
     mark = Mark(found.st_ino, found.st_size, found.st_mtime_ns // 1_000_000)
     if path.endswith(PACKED):
-        return Transcript(format, path, "document", mark, lambda: _unpacked(path))
+        return Transcript(format, path, "document", mark, lambda: _unpacked(path), packed=True)
     settings = path.removesuffix(".jsonl") + SETTINGS
     if format == "droid" and os.path.exists(settings):
         beside = os.stat(settings)
@@ -53,12 +53,22 @@ def _with_settings(path: str, settings: str) -> Iterator[bytes]:
     yield Path(settings).read_bytes().replace(b"\n", b" ")
 
 
-def _unpacked(path: str) -> Iterator[bytes]:
-    """Errors: OSError where it is no zstd, or torn."""
+def _unpacked(path: str) -> Iterator[bytes | None]:
+    """Its lines, None for one that is too long to be held. Errors: OSError where it is no zstd, or torn."""
     try:
         with Path(path).open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
             buffered = io.BufferedReader(stream, 1 << 20)
             while line := buffered.readline(LONGEST_BYTES):
-                yield line.rstrip(b"\n")
+                if len(line) == LONGEST_BYTES and not line.endswith(b"\n"):
+                    _pass_over(buffered)
+                    yield None
+                else:
+                    yield line.rstrip(b"\n")
     except zstandard.ZstdError as error:
         raise OSError(errno.EIO, "it is no zstd file, or torn") from error
+
+
+def _pass_over(file: io.BufferedIOBase) -> None:
+    """The rest of a line."""
+    while (rest := file.readline(1 << 20)) and not rest.endswith(b"\n"):
+        continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.importers import record
+from service.importers import names, record
 from service.importers.claude_code import reasons
 from service.model.readable import readable
 
@@ -62,8 +62,8 @@ def reason(attachment: dict[str, Any]) -> str:
     if kind == "hook_success":
         return reasons.HOOK
     if _is_bookkeeping(attachment) or not _said(attachment):
-        return reasons.named("attachment", kind)
-    return reasons.named(reasons.LARGE, kind)
+        return names.told("attachment", kind)
+    return names.told(reasons.LARGE, kind)
 
 
 def _is_bookkeeping(attachment: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.importers import record
+from service.importers import names, record
 from service.importers.claude_code import reasons
 
 _NAMES = ("subtype", "level", "toolUseID")
@@ -33,9 +33,7 @@ def reason(values: dict[str, Any]) -> str:
     subtype = values.get("subtype")
     if subtype == "stop_hook_summary":
         return reasons.QUIET_HOOK
-    return (
-        reasons.EMPTY if isinstance(values.get("content"), str) else reasons.named("system record", subtype)
-    )
+    return reasons.EMPTY if isinstance(values.get("content"), str) else names.told("system record", subtype)
 
 
 def attrs(values: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from service.importers import record
+from service.importers import names, record
 from service.importers.claude_code import (
     attachments,
     blocks,
@@ -121,7 +121,7 @@ class ClaudeCodeParser:
             return reasons.NO_TYPE
         if (reader := self._readers.get(kind)) is not None:
             return reader(values, text, line)
-        return reasons.BY_TYPE.get(kind) or reasons.named("unknown record type", kind)
+        return reasons.BY_TYPE.get(kind) or names.unknown_type(kind)
 
     def _settle(self, values: dict[str, Any], *, must: bool) -> None:
         """Which session this is, as soon as it can be told; at the first message it must be."""

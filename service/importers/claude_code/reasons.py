@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 SNAPSHOT = "file snapshot of the editor"
 SETTING = "setting of the session"
 BOOKKEEPING = "bookkeeping of the program"
@@ -47,14 +44,3 @@ BY_TYPE = {
     ),
     BOOKKEEPING,
 )  # fmt: skip
-
-_NAME = re.compile(r"[a-z0-9_.-]{1,40}")
-
-
-def named(what: str, name: Any) -> str:
-    """`what: name`, where the name can only be one.
-
-    >>> named("attachment", "skill_listing"), named("attachment", "Dear diary")
-    ('attachment: skill_listing', 'attachment')
-    """
-    return f"{what}: {name}" if isinstance(name, str) and _NAME.fullmatch(name) else what

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from service.importers.claude_code.drafts import Draft
 from service.importers.claude_code.naming import SOURCE
 from service.importers.claude_code.usage import Usage
 from service.importers.model import FoundSession, State
+from service.importers.names import last_folder
 from service.model.session import SessionWrite
 
 _KEPT = ("version", "entrypoint", "slug", "agentId", "sessionKind", "teamName")
@@ -124,7 +124,7 @@ class Sessions:
             source=SOURCE,
             title=facts.title,
             project_path=facts.cwd,
-            project_name=_last_folder(facts.cwd),
+            project_name=last_folder(facts.cwd),
             model=facts.model,
             prompt_tokens=facts.usage.prompt,
             completion_tokens=facts.usage.completion,
@@ -156,14 +156,3 @@ def _sum(known: Usage, more: Usage) -> Usage:
 
 def _plus(known: int | None, more: int | None) -> int | None:
     return (known or 0) + (more or 0) or None
-
-
-def _last_folder(path: str | None) -> str | None:
-    """
-    >>> _last_folder("/home/u/app"), _last_folder(r"C:\\\\src\\\\app"), _last_folder("/")
-    ('app', 'app', None)
-    """
-    if path is None:
-        return None
-    windows = "\\" in path and "/" not in path
-    return (PureWindowsPath(path) if windows else PurePosixPath(path)).name[: record.MAX_NAME_CHARS] or None

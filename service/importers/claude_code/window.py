@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 
 from service.importers.claude_code import blocks, reasons
+from service.importers.claude_code.blocks import Content
 from service.importers.claude_code.drafts import Answer, Draft
 
 _MOST = 64
@@ -59,7 +60,7 @@ class Window:
     def answer(self, session: str, answer: Answer) -> Draft | None:
         """The answer that a row with these ids belongs to. Without a request to tell, a new prompt ends it."""
         draft = self._answers.get((session, answer.id))
-        if draft is None or draft.answer is None or len(draft.content) > _MOST_BLOCKS:
+        if draft is None or draft.answer is None or _is_full(draft.content):
             return None
         known = draft.answer
         if known.request and answer.request:
@@ -134,3 +135,8 @@ class Window:
             if self._latest.get(draft.session) is draft:
                 del self._latest[draft.session]
         return draft
+
+
+def _is_full(content: Content) -> bool:
+    """Whether an answer has so many blocks that another one would be compared with too many."""
+    return not isinstance(content, str) and len(content) > _MOST_BLOCKS

@@ -17,6 +17,7 @@ from service.importers.codex import draft, reasons
 from service.importers.codex.draft import Draft
 from service.importers.codex.lines import Record, elements
 from service.importers.codex.state import Memory
+from service.importers.names import unknown_type
 from service.model import raw_members
 from service.model.message import Part
 
@@ -30,14 +31,14 @@ def said(event: Record, memory: Memory) -> Draft | str:
         return reader(event, memory)
     if name.endswith(("_delta", "_begin", "_started", "_updated", "_section_break", "_response")):
         return reasons.PROGRESS
-    return reasons.unknown(name)
+    return unknown_type(name)
 
 
 def item_completed(event: Record, memory: Memory) -> Draft | str:
     """What a finished item says: versions that write these write no events of the single kinds."""
     inner = event.inner("item")
     reader = _ITEMS.get(inner.type)
-    return reader(inner, memory) if reader else reasons.unknown(inner.type.lower())
+    return reader(inner, memory) if reader else unknown_type(inner.type.lower())
 
 
 def note(text: str | None, **facts: Any) -> Draft | str:

@@ -18,6 +18,7 @@ from service.importers.codex import context, draft, reasons
 from service.importers.codex.draft import Draft
 from service.importers.codex.lines import Record, elements
 from service.importers.codex.state import Memory
+from service.importers.names import unknown_type
 from service.model import raw_members
 from service.model.message import Part, Role
 
@@ -38,7 +39,7 @@ _EXIT_LAST = re.compile(rb'\\"metadata\\":\s*\{\\"exit_code\\":\s*(-?\d{1,9})')
 def said(item: Record, memory: Memory) -> Draft | str:
     """What a response item says, or the reason for which it is left out."""
     reader = _READERS.get(item.type)
-    return reader(item, memory) if reader else reasons.unknown(item.type)
+    return reader(item, memory) if reader else unknown_type(item.type)
 
 
 def exit_code(output: Raw | None) -> int | None:

@@ -18,6 +18,7 @@ from service.importers import record
 from service.importers.clock import from_iso
 from service.importers.codex import reasons
 from service.importers.model import Line
+from service.importers.names import unknown_type
 from service.importers.record import Unreadable
 from service.model import raw_members
 from service.model.raw_members import Members
@@ -87,7 +88,7 @@ def read(line: Line) -> Record:
             raise Unreadable(reasons.NO_PAYLOAD)
         return Record(line.offset, kind, top["payload"], time, lambda: _WRAPPED.decode(text).payload)
     if isinstance(kind, str) and kind not in BARE_ITEMS:
-        raise Unreadable(reasons.unknown(kind))
+        raise Unreadable(unknown_type(kind))
     name = _untyped(top) if kind is None else "response_item"
     return Record(line.offset, name, top, time, lambda: _BARE.decode(text))
 
@@ -114,4 +115,4 @@ def _untyped(top: dict[str, Any]) -> str:
         return "document"
     if "id" in top and "timestamp" in top:
         return "header"
-    raise Unreadable(reasons.UNKNOWN)
+    raise Unreadable(unknown_type(None))

@@ -12,13 +12,14 @@ from typing import Any
 
 from service.importers import record
 from service.importers.clock import Clock, from_iso, to_ms
-from service.importers.codex import context, copied, events, items, reasons, session, usage
+from service.importers.codex import context, copied, copies, events, items, reasons, session, usage
 from service.importers.codex.draft import Draft
 from service.importers.codex.entry import Entry
 from service.importers.codex.lines import Record, elements, read
 from service.importers.codex.state import Counts, Memory, from_state, to_state
-from service.importers.codex.window import Window
+from service.importers.codex.window import MOST_OPEN, Window
 from service.importers.model import Found, FoundSession, LeftOut, Line, Place, Resume, State
+from service.importers.names import unknown_type
 from service.importers.record import Unreadable
 from service.model import raw_members
 
@@ -63,7 +64,7 @@ class Rollout:
         if reader:
             reader(found)
         else:
-            self._leave_out(found, _OTHER_KINDS.get(found.kind) or reasons.unknown(found.kind))
+            self._leave_out(found, _OTHER_KINDS.get(found.kind) or unknown_type(found.kind))
         return self._found
 
     def finish(self) -> Iterable[Found]:
@@ -188,9 +189,24 @@ class Rollout:
         if other is not None:
             other.take(said, event=event, line=found.offset)
             return
+        if self._window.is_stuck(found.offset):
+            self._cut()
+        if (name := copies.known(said, self._memory.awaited, event=event)) is not None:
+            self._memory.arrived(name)
+            if found.kind not in _TOLD:
+                self._leave_out(found, reasons.COPY)
+            return
+        self._memory.began_message()
         entry = self._entry(said, found.time, found.offset)
         entry.take(said, event=event)
         self._emit(self._window.add(entry, self._before))
+
+    def _cut(self) -> None:
+        """Closes all before this line, so that a later reading can begin here and finds the same."""
+        names = tuple(name for entry in self._window for name in copies.awaited(entry))
+        self._emit(self._window.close_all())
+        for memory in (self._memory, self._before):
+            memory.wait_for(names[: copies.MOST_AWAITED], MOST_OPEN)
 
     def _unfinished_thought(self) -> Entry | None:
         """Reasoning of which only events came yet: the next one goes on with it."""
@@ -252,6 +268,8 @@ def _derived_id(memory: Memory, time: datetime | None) -> str:
     return f"at:{memory.id_ms}:{memory.id_count}"
 
 
+_TOLD = frozenset({"document", "session_meta", "header"})
+"""Lines that are told as their session's, whatever else they hold."""
 _OTHER_KINDS = {
     "state": reasons.STATE_MARK,
     "world_state": reasons.WORLD_STATE,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
 NO_PAYLOAD = "record without a payload"
-UNKNOWN = "unknown record type"
 
 ENCRYPTED_REASONING = "encrypted reasoning"
 ENCRYPTED_COMPACTION = "encrypted compaction"
@@ -28,14 +25,3 @@ COUNT_REPEATED = "token count that repeats the last one"
 COUNT_COPIED = "token count of copied history"
 USAGE_RECORD = "usage record beside the token counts"
 META_COPIED = "session record of copied history"
-
-_SHOWN = re.compile(r"[a-z0-9_.-]{1,40}")
-
-
-def unknown(name: object) -> str:
-    """
-    >>> unknown("mood_ring"), unknown("Some text of a person")
-    ('unknown record type: mood_ring', 'unknown record type')
-    """
-    shown = isinstance(name, str) and _SHOWN.fullmatch(name)
-    return f"{UNKNOWN}: {name}" if shown else UNKNOWN

@@ -15,6 +15,7 @@ from service.importers.codex import copied, usage
 from service.importers.codex.lines import Record
 from service.importers.codex.state import Memory
 from service.importers.model import Place
+from service.importers.names import last_folder
 from service.model.session import SessionWrite
 
 SOURCE = "codex-cli"
@@ -61,9 +62,9 @@ def take_meta(memory: Memory, meta: Record, place: Place) -> bool:
 
 
 def take_turn(memory: Memory, turn: Record) -> None:
-    memory.model = turn.text("model") or memory.model
+    memory.model = record.text(turn.get("model"), most=record.MAX_NAME_CHARS) or memory.model
     memory.turn = turn.id("turn_id") or memory.turn
-    memory.turn_cwd = turn.text("cwd") or memory.turn_cwd
+    memory.turn_cwd = record.text(turn.get("cwd"), most=record.MAX_LINE_CHARS) or memory.turn_cwd
     if memory.copied_from is None:
         memory.cwd = memory.cwd or memory.turn_cwd
         sandbox = turn.get("sandbox_policy")
@@ -79,7 +80,7 @@ def write(memory: Memory, *, totals: bool) -> SessionWrite:
         external_id=memory.session or "",
         title=memory.title,
         project_path=memory.cwd,
-        project_name=_last_folder(memory.cwd),
+        project_name=last_folder(memory.cwd),
         model=memory.model,
         provider=memory.provider,
         source=SOURCE,
@@ -98,7 +99,7 @@ def _take_facts(memory: Memory, meta: Record) -> None:
     if memory.created_ms is None and told is not None:
         memory.created_ms = to_ms(told)
     memory.born_ms = memory.born_ms or copied.born_ms(memory.session) or memory.created_ms or 0
-    memory.cwd = memory.cwd or meta.text("cwd")
+    memory.cwd = memory.cwd or record.text(meta.get("cwd"), most=record.MAX_LINE_CHARS)
     memory.provider = (meta.text("model_provider") or "")[:100] or memory.provider
     source, parent = _origin(meta)
     memory.parent = memory.parent or parent
@@ -127,7 +128,3 @@ def _facts(told: Any, names: dict[str, str]) -> dict[str, str]:
     get = told.get if isinstance(told, dict | Record) else dict[str, Any]().get
     found = {ours: record.text(get(theirs), most=500) for theirs, ours in names.items()}
     return {name: value for name, value in found.items() if value}
-
-
-def _last_folder(path: str | None) -> str | None:
-    return next((name for name in reversed(re.split(r"[\\/]", path or "")) if name), None)

@@ -53,6 +53,10 @@ class Memory(msgspec.Struct, kw_only=True):
     """What this session used so far."""
     held: Counts | None = None
     """Used before any answer that it could stand at."""
+    # copies that are still to come, of messages that are closed
+    awaited: tuple[str, ...] = ()
+    awaited_for: int = 0
+    """For so many messages more."""
     # copied history
     copied_from: str | None = None
     """The session whose history is being repeated here; None where the session speaks for itself."""
@@ -63,6 +67,18 @@ class Memory(msgspec.Struct, kw_only=True):
 
     def snapshot(self) -> Memory:
         return copy.copy(self)
+
+    def wait_for(self, names: tuple[str, ...], messages: int) -> None:
+        """Copies by their names (`copies.py`), until so many more messages began."""
+        self.awaited, self.awaited_for = names, messages
+
+    def arrived(self, name: str) -> None:
+        at = self.awaited.index(name)
+        self.awaited = self.awaited[:at] + self.awaited[at + 1 :]
+
+    def began_message(self) -> None:
+        self.awaited_for = max(0, self.awaited_for - 1)
+        self.awaited = self.awaited if self.awaited_for else ()
 
     def called(self, call_id: str, tool: str) -> None:
         """Remember the tool of a call; the oldest of many is forgotten."""

@@ -2,7 +2,8 @@
 
 Rule: a message is open until 64 newer ones began or its turn ended. This depends on what comes after it and never on
 what came before, so a reading that starts between two messages finds the same. Between two messages means: no record
-at or after the line belongs to a message that began before it.
+at or after the line belongs to a message that began before it. Where there is no such line for long, because every
+copy comes after the next message, all are closed at once and their missing copies are awaited by name (`Memory`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from service.importers.codex.entry import Entry
 from service.importers.codex.state import Memory
 
 MOST_OPEN = 64
+MOST_CLOSED = 256
+"""Messages that a later reading may have to find again although they are closed."""
 
 
 class Window:
@@ -25,6 +28,8 @@ class Window:
         self._reach = -1
         """The last line of the messages that are closed."""
         self._cut: tuple[int, Memory] | None = None
+        self._closed = 0
+        """Messages since the cut that are closed."""
 
     def __iter__(self) -> Iterator[Entry]:
         """The newest first."""
@@ -38,6 +43,15 @@ class Window:
         if self._cut is None:
             self._cut = (entry.first, before)
         return [self._close()] if len(self._open) > MOST_OPEN else []
+
+    def is_stuck(self, line: int) -> bool:
+        """Whether all has to be closed before a message that begins at this line."""
+        if self._closed < MOST_CLOSED or not self._open:
+            return False
+        return line > max(self._reach, *(entry.lines[-1] for entry, _ in self._open))
+
+    def close_all(self) -> list[Entry]:
+        return [self._close() for _ in range(len(self._open))]
 
     def end_turn(self) -> list[Entry]:
         """Closes what is older than the last answer, at which token counts may still come."""
@@ -67,10 +81,11 @@ class Window:
         self._of_kind[entry.draft.kind].popleft()
         self._ids.discard(entry.id)
         self._reach = max(self._reach, *entry.lines)
+        self._closed += 1
         if not self._open:
-            self._cut = None
+            self._cut, self._closed = None, 0
         elif self._reach < self._open[0][0].first:
-            self._cut = (self._open[0][0].first, self._open[0][1])
+            self._cut, self._closed = (self._open[0][0].first, self._open[0][1]), 0
         return entry
 
 

@@ -16,7 +16,8 @@ from service.importers.copilot import event as known
 from service.importers.copilot.event import Event
 from service.importers.copilot.usage import MAIN, Totals
 from service.importers.model import Found, FoundSession, Line, Parser, Place, Resume, State
-from service.importers.running import UNKNOWN, Running, Usage, facts, name, project, unknown_type
+from service.importers.names import unknown_type
+from service.importers.running import UNKNOWN, Running, Usage, facts, name, project
 from service.model import raw_members
 from service.model.message import Part, Role
 from service.model.raw_members import Members

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -13,6 +12,7 @@ import msgspec
 
 from service.importers import record, rows
 from service.importers.clock import Clock, from_epoch, from_ms, to_ms
+from service.importers.names import last_folder
 from service.importers.tally import Tally
 from service.model import raw_members
 from service.model.message import MessageWrite
@@ -67,7 +67,7 @@ class Session(msgspec.Struct):
             external_id=self.id or "",
             title=self.title,
             project_path=self.folder,
-            project_name=_last_folder(self.folder),
+            project_name=last_folder(self.folder),
             model=self.last_model or self.model,
             source=SOURCE,
             created_at=None if self.created_ms is None else from_ms(self.created_ms),
@@ -140,10 +140,3 @@ def _cost(usage: Any) -> Decimal | None:
 
 def _texts(data: Members, name: str) -> dict[str, str]:
     return rows.texts(raw_members.of(data.get(name)) or {})
-
-
-def _last_folder(path: str | None) -> str | None:
-    if path is None:
-        return None
-    kind = PurePosixPath if path.startswith("/") else PureWindowsPath
-    return kind(path).name[: record.MAX_NAME_CHARS] or None

@@ -16,7 +16,8 @@ from service.importers.clock import from_iso, from_ms, to_ms
 from service.importers.gemini import message
 from service.importers.gemini.message import Read
 from service.importers.model import Found, FoundMessage, FoundSession, Line, Parser, Place, Resume, State
-from service.importers.running import Again, Running, Usage, facts, name, project, unknown_type
+from service.importers.names import unknown_type
+from service.importers.running import Again, Running, Usage, facts, name, project
 from service.model import raw_members
 from service.model.raw_members import Members
 

@@ -7,13 +7,12 @@ role `system` behind it, so that search and titles tell it from people's words.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import msgspec
 
-from service.importers import record, rows
+from service.importers import names, record, rows
 from service.importers.model import Found, FoundMessage, FoundSession, LeftOut, Line, Place, Resume, State
 from service.importers.opencode import draft, second
 from service.importers.opencode.draft import Draft
@@ -29,7 +28,6 @@ NOTHING_SAID = "a message without content"
 _MARKS = {"step-start": "the beginning of a step", "snapshot": "a snapshot of the files"}
 SETTING = "a change of the session's settings"
 _SETTINGS = frozenset({"agent-switched", "model-switched", "location-switched", "idle"})
-_NAME = re.compile(r"[a-z0-9_.-]{1,40}")
 
 
 def open_parser(place: Place, state: State | None = None) -> Reader:
@@ -62,7 +60,7 @@ class Reader:
             row = rows.read(line.data)
             take = _TABLES.get(row.table)
             if take is None:
-                raise Unreadable(_unknown("unknown table", row.table))
+                raise Unreadable(names.told("unknown table", row.table))
             return take(self, line, row)
         except Unreadable as error:
             return [LeftOut(line.offset, str(error), self._session.id)]
@@ -120,7 +118,7 @@ class Reader:
             raise Unreadable(SETTING)
         whole = second.draft(kind, id, rows.inner(row.columns.get("data")), row.columns, line.offset)
         if whole is None:
-            raise Unreadable(_unknown("unknown record type", kind))
+            raise Unreadable(names.unknown_type(kind))
         found = self._close()
         self._begin(whole, line, row)
         return [*found, *self._close()]
@@ -148,10 +146,6 @@ def _id(row: Row) -> str:
     if id is None:
         raise Unreadable(NO_ID)
     return id
-
-
-def _unknown(what: str, name: str) -> str:
-    return f"{what}: {name}" if _NAME.fullmatch(name) else what
 
 
 _TABLES: dict[str, Callable[[Reader, Line, Row], list[Found]]] = {

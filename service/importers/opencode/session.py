@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import msgspec
 
 from service.importers import record, rows
 from service.importers.clock import Clock, from_epoch, from_ms, to_ms
+from service.importers.names import last_folder
 from service.importers.tally import Tally
 from service.model import raw_members
 from service.model.message import MessageWrite
@@ -95,17 +95,6 @@ def learn_project(session: Session, columns: Members) -> None:
     worktree = rows.texts(columns).get("worktree")
     if session.directory is None and worktree != "/":
         session.directory = worktree
-
-
-def last_folder(path: str | None) -> str | None:
-    """
-    >>> last_folder("/home/dev/gateway/"), last_folder("C:\\\\src\\\\app"), last_folder("/")
-    ('gateway', 'app', None)
-    """
-    if path is None:
-        return None
-    kind = PurePosixPath if path.startswith("/") else PureWindowsPath
-    return kind(path).name[: record.MAX_NAME_CHARS] or None
 
 
 def _learn_model(session: Session, column: Any) -> None:

@@ -9,10 +9,11 @@ from service.client import read_key
 from service.errors import SettingError
 from service.jobs.doctor.finding import Finding, fail, ok, warn
 from service.settings import Settings
-from service.storage import doctor, embeddings, people
+from service.storage import doctor, embeddings, people, workers
 from service.storage.database import Database
 from service.storage.doctor import Follower
 from service.storage.migrations import Status
+from service.storage.workers import Worker
 
 REPAIR = "Run `backscroll doctor --repair`."
 LEAST_DAYS_AHEAD = 2
@@ -27,6 +28,7 @@ async def examine(db: Database, settings: Settings, *, now: datetime) -> list[Fi
             judge_row_security(await doctor.unprotected_tables(conn)),
             judge_partitions(await doctor.last_partition(conn), today=now.astimezone(UTC).date()),
             judge_followers(await doctor.followers(conn)),
+            judge_workers(await workers.seen(conn)),
             judge_vector_indexes(await doctor.damaged_vector_indexes(conn)),
         ]
     return [*findings, await examine_key(db, settings), await examine_vectors(db)]
@@ -121,6 +123,19 @@ def judge_followers(followers: Sequence[Follower]) -> Finding:
             "They hold the change log back for a week at most; start the worker of that machine, if it is wanted.",
         )
     return ok("change log", names or "nobody follows it yet")
+
+
+def judge_workers(heard: list[Worker]) -> Finding:
+    """
+    >>> judge_workers([Worker("a:1", 75.0, 0)]).found
+    'no worker has worked for 75 s'
+    """
+    found = workers.said_of(heard)
+    if any(worker.works for worker in heard):
+        return ok("worker", found)
+    return warn(
+        "worker", found, "Nothing is indexed meanwhile: start `backscroll serve` or `backscroll worker`."
+    )
 
 
 def judge_vector_indexes(damaged: Sequence[str]) -> Finding:

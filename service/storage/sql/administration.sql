@@ -11,6 +11,10 @@ order by u.name;
 -- name: create_user
 insert into users (name) values (%(name)s);
 
+-- name: created_user
+-- Its id, by the sequence: a user who is no member yet is seen by no workspace, thus by no `returning`.
+select currval(pg_get_serial_sequence('users', 'id')) as id;
+
 -- name: workspaces
 -- Every one with its members' names, owners first.
 select w.id, w.name, w.kind, w.created_at, coalesce(

@@ -93,6 +93,12 @@ where q.workspace_id = %(workspace_id)s
 -- Over all workspaces.
 select count(*) as texts from embedding_queue where model_id = %(model_id)s;
 
+-- name: queue_depth
+-- Over all workspaces and models; taken: by a worker whose lease has not run out.
+select count(*) filter (where claimed_until is null or claimed_until < now()) as waiting,
+    count(*) filter (where claimed_until >= now()) as taken
+from embedding_queue;
+
 -- name: page_of_messages
 -- The last message of the next page, by id.
 select max(id) as last from (

@@ -12,6 +12,8 @@ select m.id, m.session_id, l.offsets
 from (
     select distinct session_id from raw_chunks where workspace_id = %(workspace_id)s and stream = %(stream)s
 ) c
+join sessions s on s.workspace_id = %(workspace_id)s and s.id = c.session_id
+    and s.external_id = any(%(session_external_ids)s::text[])
 join messages m on m.workspace_id = %(workspace_id)s and m.session_id = c.session_id and m.transcript
 join message_lines l on l.workspace_id = %(workspace_id)s and l.message_id = m.id and l.stream = %(stream)s
 where coalesce(m.notes, m.eval_status, m.expected_output) is null
@@ -31,6 +33,14 @@ for no key update;
 -- name: forget
 -- No tombstone: a parser may find them again.
 delete from messages where workspace_id = %(workspace_id)s and id = any(%(ids)s::bigint[]) returning session_id;
+
+-- name: forget_lines
+-- Of these documents: where messages lay that are no longer there.
+delete from message_lines l
+using unnest(%(session_id)s::bigint[], %(stream)s::text[]) as w (session_id, stream)
+join messages m on m.workspace_id = %(workspace_id)s and m.session_id = w.session_id
+where l.workspace_id = %(workspace_id)s and l.message_id = m.id and l.stream = w.stream
+    and l.message_id <> all(%(ids)s::bigint[]);
 
 -- name: count_forgotten
 update sessions s set message_count = s.message_count - w.gone

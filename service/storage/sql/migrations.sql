@@ -18,6 +18,10 @@ select to_regclass('public.migrations') is not null;
 -- name: applied
 select name, sha256 from migrations;
 
+-- name: impatient
+-- Whoever waits for a table holds up all who come after: an older service that still runs must not stand still.
+set local lock_timeout = '10s';
+
 -- name: record
 insert into migrations (name, sha256) values (%(name)s, %(sha256)s);
 

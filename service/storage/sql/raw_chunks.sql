@@ -1,10 +1,32 @@
--- name: stored
--- What is kept of these streams in these sessions: all of one that comes whole, else the chunks that begin where one comes.
-select c.session_id, c.stream, c.first_offset, c.bytes_sha256, (select sum(size) from unnest(c.sizes) as size) as size
-from unnest(%(session_id)s::bigint[], %(stream)s::text[], %(whole)s::boolean[]) as w (session_id, stream, whole)
+-- name: stored_whole
+-- What is kept of documents that come whole.
+select c.session_id, c.stream, c.first_offset, c.bytes_sha256, c.offsets, c.sizes
+from (select distinct * from unnest(%(session_id)s::bigint[], %(stream)s::text[]) as w (session_id, stream)) w
+join raw_chunks c
+    on c.workspace_id = %(workspace_id)s and c.session_id = w.session_id and c.stream = w.stream;
+
+-- name: stored_near
+-- Chunks that begin where one comes or within it, and the one that begins before it: all by the primary key.
+select c.session_id, c.stream, c.first_offset, c.bytes_sha256, c.offsets, c.sizes
+from unnest(%(session_id)s::bigint[], %(stream)s::text[], %(first)s::bigint[], %(last)s::bigint[])
+    as w (session_id, stream, first, last)
+cross join lateral (
+    select * from raw_chunks o
+    where o.workspace_id = %(workspace_id)s and o.session_id = w.session_id and o.stream = w.stream
+        and o.first_offset between w.first and w.last
+    union all
+    (select * from raw_chunks o
+    where o.workspace_id = %(workspace_id)s and o.session_id = w.session_id and o.stream = w.stream
+        and o.first_offset < w.first
+    order by o.first_offset desc limit 1)
+) c;
+
+-- name: bytes
+select c.session_id, c.stream, c.first_offset, c.offsets, c.sizes, c.zstd
+from unnest(%(session_id)s::bigint[], %(stream)s::text[], %(first_offset)s::bigint[]) as w (session_id, stream, first_offset)
 join raw_chunks c
     on c.workspace_id = %(workspace_id)s and c.session_id = w.session_id and c.stream = w.stream
-    and (w.whole or c.first_offset = any(%(first_offsets)s::bigint[]));
+    and c.first_offset = w.first_offset;
 
 -- name: drop
 delete from raw_chunks c

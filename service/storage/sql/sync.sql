@@ -302,6 +302,21 @@ from unnest(%(session_id)s::bigint[], %(record_id)s::text[], %(message_id)s::big
 where r.workspace_id = %(workspace_id)s and r.session_id = w.session_id and r.record_id = w.record_id
     and r.origin <> w.origin and r.origin <> 'both' and (r.message_id = w.message_id or r.origin = 'client');
 
+-- name: move_names
+-- What a better parser tells apart: the names go with the part that has them now. No name moves that a client has given.
+update message_records r set message_id = w.message_id
+from unnest(%(session_id)s::bigint[], %(record_id)s::text[], %(message_id)s::bigint[], %(origin)s::text[])
+    as w (session_id, record_id, message_id, origin)
+where r.workspace_id = %(workspace_id)s and r.session_id = w.session_id and r.record_id = w.record_id
+    and r.origin <> 'client';
+
+-- name: replace_lines
+-- Of a stream that was read from its beginning: its lines lie where they are told now.
+insert into message_lines (workspace_id, message_id, stream, offsets)
+select %(workspace_id)s, message_id, stream, string_to_array(offsets, ' ')::bigint[]
+from unnest(%(message_id)s::bigint[], %(stream)s::text[], %(offsets)s::text[]) as w (message_id, stream, offsets)
+on conflict (workspace_id, message_id, stream) do update set offsets = excluded.offsets;
+
 -- name: add_lines
 insert into message_lines as l (workspace_id, message_id, stream, offsets)
 select %(workspace_id)s, message_id, stream, string_to_array(offsets, ' ')::bigint[]

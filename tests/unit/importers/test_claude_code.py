@@ -355,3 +355,13 @@ def test_it_bounds_what_waits() -> None:
         waiting += 1 - sum(isinstance(item, FoundMessage) for item in parser.feed(line))
     assert waiting <= 64
     assert len(msgspec.json.encode(parser.resume(10**6).state)) < 10_000
+
+
+def test_it_keeps_an_answer_of_a_long_plain_text_together() -> None:
+    """However long the text, the next row of the answer is its next row: only blocks are counted."""
+    talk = Conversation()
+    said = {"id": "msg_1", "role": "assistant", "content": "Look. " * 400}
+    talk.add("assistant", requestId="req_1", message=said)
+    talk.add("assistant", requestId="req_1", message=said | {"content": [call("toolu_1")]})
+    [told] = writes(talk)
+    assert [part.type for part in told.parts or ()] == ["text", "tool-call"]

@@ -1,0 +1,21 @@
+-- name: holds_data
+-- Whether anybody was ever made in this database: the first start makes a user.
+select exists (select from users) or exists (select from workspaces) as holds_data;
+
+-- name: others
+-- Other connections of Backscroll to this database: of a service that runs.
+select count(*) as others from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid() and application_name like 'backscroll%%';
+
+-- name: hnsw_indexes
+-- Each is for one model of its dimension, and is built again by the worker.
+select indexrelid::regclass::text as name from pg_index
+where indrelid = 'embeddings'::regclass and indexrelid::regclass::text like 'embeddings_hnsw_%%';
+
+-- name: tell_of_restore
+-- Tokens that clients hold are of another past: a higher count makes another epoch of them.
+update instance set restore_count = greatest(restore_count, %(restore_count)s) + 1 returning restore_count;
+
+-- name: log_begins_here
+-- No cursor that has not seen this transaction may follow the log: all that was restored is of it, and not in the log.
+update change_log_floor set dropped_xid = pg_current_xact_id();

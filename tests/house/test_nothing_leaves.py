@@ -1,0 +1,27 @@
+"""Nothing leaves the machine that nobody asked for: what we import reports to nobody."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_it_imports_no_runtime_that_reports_to_its_maker() -> None:
+    """The native library of ONNX Runtime, as locked, names no telemetry host."""
+    spec = importlib.util.find_spec("onnxruntime")
+    assert spec is not None
+    assert spec.origin is not None
+    (library,) = (Path(spec.origin).parent / "capi").glob("onnxruntime_pybind11_state*")
+    assert b"events.data.microsoft" not in library.read_bytes()
+
+
+def test_it_leaves_nothing_in_the_home_of_who_imports_it(tmp_path: Path) -> None:
+    """No device id, no queue of events, neither in the home nor among temporary files."""
+    program = "import os, indexing.embedder; assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'"
+    (tmp_path / "tmp").mkdir()
+    environ = os.environ | {"HOME": str(tmp_path), "TMPDIR": str(tmp_path / "tmp")}
+    subprocess.run([sys.executable, "-c", program], env=environ, check=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
