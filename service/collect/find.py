@@ -66,21 +66,27 @@ class Finder:
             if format:
                 yield from self._stored(format, path)
             elif spot.matches(os.path.relpath(path, spot.root).replace(os.sep, "/")):
-                yield from self.file(path, spot.format)
+                yield from self.file(path, spot.format, named=spot.pattern == ITSELF)
 
-    def file(self, path: str, format: str | None = None) -> Iterator[Transcript]:
-        """The transcripts in one file: one, those of a database, or none."""
+    def file(self, path: str, format: str | None = None, *, named: bool = False) -> Iterator[Transcript]:
+        """The transcripts in one file: one, those of a database, or none; of a file that was `named` it is told why."""
         if not _is_unicode(path):
             self._trouble(path.encode(errors="replace").decode(), "its name is not UTF-8")
             return
         try:
             found = os.stat(path)
-            if not stat.S_ISREG(found.st_mode) or self._seen(path, found):
+            if not stat.S_ISREG(found.st_mode):
+                if named:
+                    self._trouble(path, "it is no file")
+                return
+            if self._seen(path, found):
                 return
             format = format or recognised(path)
         except OSError as error:
             self._trouble(path, databases.words(error))
             return
+        if format is None and named and found.st_size:
+            self._trouble(path, "its format is not recognised; --source names it")
         if format is None or format not in FORMATS or self._only not in {None, format}:
             return
         if databases.holds(format, path):

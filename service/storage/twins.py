@@ -18,6 +18,9 @@ from datetime import datetime
 
 import msgspec
 
+INJECTED = ("ide_opened_file", "ide_selection", "ide_diagnostics", "system-reminder")
+"""Tags of what is added to a prompt behind the person's back: a transcript has it, a client does not."""
+
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """A stored message of the session."""
@@ -142,15 +145,32 @@ def text_key(role: str, text: str | None) -> int | None:
 
 
 def normalised(text: str) -> str:
-    """A text as clients and transcripts agree on it: composed, white space folded, a command as it was typed.
+    """A text as clients and transcripts agree on it: composed, white space folded, a command as it was typed, without
+    what an editor or the program put before it.
 
     >>> normalised(" a\\n b "), normalised("<command-message>x</command-message><command-name>/x</command-name>")
     ('a b', '/x')
+    >>> normalised("<ide_opened_file>The user opened a.ts</ide_opened_file>\\n\\nfix it")
+    'fix it'
     """
+    for tag in INJECTED:
+        text = _without(text, tag)
     if (name := _within(text, "command-name")) is not None:
         text = f"{name} {_within(text, 'command-args') or ''}"
     folded = " ".join(text.split())
     return folded if folded.isascii() else unicodedata.normalize("NFC", folded)
+
+
+def _without(text: str, tag: str) -> str:
+    """A text without all that stands in a tag. Linear."""
+    kept, start = [], 0
+    while (begin := text.find(f"<{tag}>", start)) >= 0:
+        end = text.find(f"</{tag}>", begin)
+        if end < 0:
+            break
+        kept.append(text[start:begin])
+        start = end + len(tag) + 3
+    return "".join([*kept, text[start:]]) if kept else text
 
 
 def _within(text: str, tag: str) -> str | None:

@@ -168,6 +168,22 @@ async def test_it_meets_equal_words_in_their_order(bench: Bench) -> None:
     assert (await bench.sync(client("p3", "go on"))).message_ids[0] not in brought.message_ids
 
 
+@pytest.mark.parametrize("first", ["plugin", "import"])
+async def test_it_knows_a_prompt_without_what_an_editor_put_before_it(bench: Bench, first: str) -> None:
+    """The transcript has the file that was open in front of the words; the plugin sends the words."""
+    text = "<ide_opened_file>The user opened a.ts</ide_opened_file>\n\nfix the loop"
+
+    async def sides() -> None:
+        await bench.sync(client("p1", "fix the loop"))
+
+    if first == "plugin":
+        await sides()
+    await bench.bring(found("u1", text, records=["u1"]))
+    if first == "import":
+        await sides()
+    assert await bench.said() == [("user", text)]
+
+
 async def test_it_reads_a_command_as_it_was_typed(bench: Bench) -> None:
     """The transcript's markup of a slash command and the plugin's plain text are one prompt."""
     markup = "<command-message>review is running</command-message>\n<command-name>/review</command-name>\n<command-args>src</command-args>"

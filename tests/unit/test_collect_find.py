@@ -141,3 +141,21 @@ def test_it_takes_a_place_that_does_not_exist_for_empty(tmp_path: Path) -> None:
     finder = Finder(told.__setitem__)
     assert list(finder.at([Spot("claude-code", str(tmp_path / "gone"), JSONL)])) == []
     assert told == {}
+
+
+def test_it_tells_of_a_named_file_that_it_does_not_know(tmp_path: Path) -> None:
+    """Whoever names a file hears why nothing of it is read; of a folder's other files nobody asked."""
+    (tmp_path / "notes.jsonl").write_text('{"anything": 1}\n')
+    told: Told = {}
+    assert found(tmp_path / "notes.jsonl", told=told) == []
+    assert told == {str(tmp_path / "notes.jsonl"): "its format is not recognised; --source names it"}
+    told.clear()
+    assert (found(tmp_path, told=told), told) == ([], {})
+
+
+def test_it_tells_of_a_named_pipe(tmp_path: Path) -> None:
+    """What is no file is not opened, which could wait for ever."""
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    told: Told = {}
+    assert found(tmp_path / "pipe.jsonl", told=told) == []
+    assert told == {str(tmp_path / "pipe.jsonl"): "it is no file"}
