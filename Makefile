@@ -12,7 +12,7 @@ run: $(VENV)/.run ## install, start everything on http://127.0.0.1:8787, load th
 	@$(BIN)/backscroll serve --with-sample
 
 test: $(VENV)/.dev ## install, run all tests against a Postgres that they start themselves
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-clients: $(VENV)/.dev ## run real client plugins from npm against a service (needs Node)
 	$(BIN)/python -m pytest -m clients tests/acceptance
