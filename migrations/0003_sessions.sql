@@ -15,8 +15,8 @@ create table sessions (
     kind text not null default 'agent'
         check (kind in ('agent', 'thread', 'conversation', 'sandbox', 'run', 'run_step', 'issue_session', 'chain')),
     title text,
-    -- 0 none or a placeholder, 1 derived from the first user text, 2 a made-up slug, 3 given by a client, 4 by
-    -- a person here: a weaker one never replaces a stronger.
+    -- 0 none or a placeholder, 1 a made-up slug or a bare command, 2 derived from the first user text, 3 given by a client,
+    -- 4 by a person here: a weaker one never replaces a stronger.
     title_rank smallint not null default 0 check (title_rank between 0 and 4),
     former_titles text[] not null default '{}',
     project_name text,
@@ -135,6 +135,17 @@ create table message_records (
 );
 
 create index message_records_by_message on message_records (workspace_id, message_id);
+
+-- Messages that turned out to be another one: who still names one by the id that it had is led to that one.
+create table former_messages (
+    workspace_id bigint not null,
+    id bigint not null,
+    message_id bigint not null,
+    primary key (workspace_id, id),
+    foreign key (workspace_id, message_id) references messages on delete cascade
+);
+
+create index former_messages_by_message on former_messages (workspace_id, message_id);
 
 -- Which raw lines a message was read from: offsets of their first bytes in the stream, ascending.
 create table message_lines (

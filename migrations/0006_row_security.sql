@@ -7,7 +7,7 @@ declare
     tenant_table text;
 begin
     foreach tenant_table in array array[
-        'members', 'api_keys', 'sessions', 'session_tags', 'messages', 'parts', 'message_records', 'message_lines',
+        'members', 'api_keys', 'sessions', 'session_tags', 'messages', 'parts', 'message_records', 'former_messages', 'message_lines',
         'raw_chunks', 'import_files', 'tombstones', 'request_log', 'change_log', 'passages', 'embeddings', 'embedding_queue'
     ] loop
         execute format('alter table %I enable row level security', tenant_table);

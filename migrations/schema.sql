@@ -453,6 +453,31 @@ CREATE POLICY own_workspace ON message_records USING ((workspace_id = current_wo
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE message_records TO backscroll_app;
 
 
+-- former_messages
+
+CREATE TABLE former_messages (
+    workspace_id bigint NOT NULL,
+    id bigint NOT NULL,
+    message_id bigint NOT NULL
+);
+
+ALTER TABLE ONLY former_messages FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY former_messages
+    ADD CONSTRAINT former_messages_pkey PRIMARY KEY (workspace_id, id);
+
+CREATE INDEX former_messages_by_message ON former_messages USING btree (workspace_id, message_id);
+
+ALTER TABLE ONLY former_messages
+    ADD CONSTRAINT former_messages_workspace_id_message_id_fkey FOREIGN KEY (workspace_id, message_id) REFERENCES messages(workspace_id, id) ON DELETE CASCADE;
+
+ALTER TABLE former_messages ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_workspace ON former_messages USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE former_messages TO backscroll_app;
+
+
 -- message_lines
 
 CREATE TABLE message_lines (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -19,6 +20,8 @@ class ImportedMessage(msgspec.Struct, frozen=True, kw_only=True):
     """Offsets in the stream of the raw lines that it was read from, ascending."""
     excerpt: bool = False
     """Some of a message that another transcript tells whole: never in place of that."""
+    assumed_at: datetime | None = None
+    """When it was said, as far as anybody knows; only a new message takes it."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ nothing: no row lock, no change-log row.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -240,6 +241,7 @@ class Batch:
             return Written(plan.met)
         gone = await self.take_over(plan.met.taken)
         stored = await self.upsert(plan)
+        gone += await self.adopt(plan.met, stored)
         await self.note(plan.met, stored)
         told: dict[int, list[tuple[dict[str, Any], MessageWrite]]] = {}
         for key, row in stored.items():
@@ -247,32 +249,53 @@ class Batch:
         updates = [
             session_update(
                 id, plan.sessions.get(id), told.get(id, []), now=self.now, changed=id in plan.changed,
-                gone=gone.get(id, 0), transcript=self.transcript,
+                gone=gone[id], transcript=self.transcript,
             )
             for id in sorted(plan.touched)
         ]  # fmt: skip
         await self.conn.execute(SQL["update_sessions"], self.common | columns(updates, UPDATE_COLUMNS))
         return Written(plan.met, stored, plan.changed)
 
-    async def take_over(self, taken: Sequence[Taken]) -> dict[int, int]:
+    async def take_over(self, taken: Sequence[Taken]) -> Counter[int]:
         """Give rows the names of transcripts' messages, with what hung on those that go; how many went by session."""
         if not taken:
-            return {}
+            return Counter()
         pairs = [(id, each.id) for each in taken for id in each.absorbed]
         params = self.common | {
             "absorbed": array("int8", [absorbed for absorbed, _ in pairs]),
             "survivor": array("int8", [survivor for _, survivor in pairs]),
         }
-        gone: dict[int, int] = {}
+        gone: Counter[int] = Counter()
         if pairs:
             await self.conn.execute(SQL["move_records"], params)
             await self.conn.execute(SQL["move_lines"], params)
-            cursor = await self.conn.execute(SQL["delete_absorbed"], params)
-            for row in await cursor.fetchall():
-                gone[row["session_id"]] = gone.get(row["session_id"], 0) + 1
+            gone = await self.lead_on(params)
         rows = [{"id": each.id, "external_id": each.external_id} | each.labels for each in taken]
         await self.conn.execute(SQL["take_over"], self.common | columns(rows, TAKEN_COLUMNS))
         return gone
+
+    async def adopt(self, met: Met, stored: Mapping[Key, Mapping[str, Any]]) -> Counter[int]:
+        """Clients' rows of sessions above go where they belong; how many went by session."""
+        if not met.adopted:
+            return Counter()
+        ids = met.ids | {key: row["id"] for key, row in stored.items()}
+        pairs = [(id, ids[each.place]) for each in met.adopted for id in each.ids]
+        labelled = [each for each in met.adopted if any(each.labels.values())]
+        if labelled:
+            rows = [{"id": ids[each.place]} | each.labels for each in labelled]
+            await self.conn.execute(SQL["inherit_labels"], self.common | columns(rows, LABEL_COLUMNS))
+        params = self.common | {
+            "absorbed": array("int8", [absorbed for absorbed, _ in pairs]),
+            "survivor": array("int8", [survivor for _, survivor in pairs]),
+        }
+        return await self.lead_on(params)
+
+    async def lead_on(self, params: Mapping[str, Any]) -> Counter[int]:
+        """Delete rows that turned out to be others, to which their ids lead from now on; how many went by session."""
+        await self.conn.execute(SQL["move_former"], params)
+        await self.conn.execute(SQL["insert_former"], params)
+        cursor = await self.conn.execute(SQL["delete_absorbed"], params)
+        return Counter(row["session_id"] for row in await cursor.fetchall())
 
     async def upsert(self, plan: Plan) -> dict[Key, dict[str, Any]]:
         """Write messages and their parts; the rows written, by key."""
@@ -342,9 +365,8 @@ def key_of(row: Mapping[str, Any]) -> Key:
     return row["session_id"], row["external_id"]
 
 
-TAKEN_COLUMNS = {
-    "id": "int8", "external_id": "text", "notes": "text", "eval_status": "text", "expected_output": "text",
-}  # fmt: skip
+LABEL_COLUMNS = {"id": "int8", "notes": "text", "eval_status": "text", "expected_output": "text"}
+TAKEN_COLUMNS = LABEL_COLUMNS | {"external_id": "text"}
 RECORD_COLUMNS = {"session_id": "int8", "record_id": "text", "message_id": "int8", "origin": "text"}
 LINE_COLUMNS = {"message_id": "int8", "stream": "text", "offsets": "text"}
 

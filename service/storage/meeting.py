@@ -9,7 +9,7 @@ import msgspec
 
 from service.model.imported import ImportedMessage
 from service.model.message import MessageWrite
-from service.storage import filling, twins
+from service.storage import family, filling, twins
 from service.storage.arrays import array
 from service.storage.batch import Batch
 from service.storage.plans import Met, Taken
@@ -39,12 +39,15 @@ async def of_clients(batch: Batch, messages: Mapping[Key, MessageWrite]) -> Met:
         if key[0] in batch.existing and batch.existing[key[0]].transcript
     }
     met = Met(dict(messages), fresh={key for key in messages if key[0] in batch.made})
-    if not held:
+    below = await family.told_below(batch, messages)
+    if not held and not below:
         return met
     named = await names(batch, held)
+    named.records |= {name: (id, origin) for name, id, origin in below.values()}
     owners = {key: named.records[key][0] if key in named.records else named.rows.get(key) for key in held}
     unknown = [key for key, id in owners.items() if id is None]
     owners |= await _by_words(batch, {key: held[key] for key in unknown})
+    owners |= {key: id for key, (_, id, _) in below.items() if owners.get(key) is None}
     stored = await _rows(batch, "transcripts", {id for id in owners.values() if id is not None})
     answered = {key: stored[id] for key, id in owners.items() if id in stored}
     writes = []
@@ -53,11 +56,12 @@ async def of_clients(batch: Batch, messages: Mapping[Key, MessageWrite]) -> Met:
         if row is None:
             writes.append((key, write))
             continue
-        place = met.renamed[key] = (key[0], row["external_id"])
+        place = met.renamed[key] = (row["session_id"], row["external_id"])
         met.ids[place] = row["id"]
-        if named.records.get(key, (0, ""))[1] not in ("client", "both"):
-            met.records[key] = (place, "both" if key == place or key in named.records else "client")
-            met.told.update({key} & named.records.keys())
+        name = (row["session_id"], key[1])
+        if named.records.get(name, (0, ""))[1] not in ("client", "both"):
+            met.records[name] = (place, "both" if name == place or name in named.records else "client")
+            met.told.update({name} & named.records.keys())
         writes.append((place, filling.filled(write, row)))
     met.messages = fold(writes)
     return met
@@ -98,6 +102,7 @@ async def of_transcripts(
         _place(met, key, message, meetings.get(key, NEW), named)
     if exact is not None:
         _move_names(met, messages, named)
+    await family.told_above(batch, met, messages)
     for (key, stream), offsets in lines.items():
         met.lines.setdefault((met.renamed.get(key, key), stream), set()).update(offsets)
     met.told = met.records.keys() & named.records.keys()
@@ -205,6 +210,9 @@ def _place(met: Met, key: Key, message: ImportedMessage, meeting: Meeting, named
         met.renamed[key] = place
     if survivor is None:
         met.fresh.add(place)
+        if message.write.created_at is None and message.assumed_at is not None:
+            dated = msgspec.structs.replace(message.write, created_at=message.assumed_at)
+            message = msgspec.structs.replace(message, write=dated)
     else:
         met.ids[place] = survivor.id
         _take(met, place, meeting, names=message.names)

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from service.model import ids
+from service.model import ids, titles
 from service.model.message import Part
-from service.storage import raw_chunks
+from service.storage import raw_chunks, repeats
 from service.storage.database import Connection
 from service.storage.queries import load
 
@@ -55,6 +55,13 @@ async def around(
         return None
     seq = await seq_of(conn, workspace_id, session_id, Place(place["created_at"], place["id"]))
     return await slice_of(conn, workspace_id, session_id, first=max(0, seq - limit // 2), limit=limit)
+
+
+async def now_called(conn: Connection, workspace_id: int, id: int) -> int:
+    """The id by which a message is known now: another one's, where it turned out to be that one."""
+    cursor = await conn.execute(SQL["now_called"], {"workspace_id": workspace_id, "id": id})
+    row = await cursor.fetchone()
+    return int(row["message_id"]) if row else id
 
 
 async def one(conn: Connection, workspace_id: int, id: int) -> dict[str, Any] | None:
@@ -136,13 +143,37 @@ async def patch(conn: Connection, workspace_id: int, id: int, change: MessagePat
 
 
 async def delete(conn: Connection, workspace_id: int, id: int) -> bool:
-    """Delete a message with all that hangs on it and the raw lines that it was read from, and leave tombstones. Whether there was such a message."""
+    """Delete a message with all that hangs on it, the raw lines that it was read from or that repeat it, and titles
+    made of it, and leave tombstones. Whether there was such a message."""
     params = {"workspace_id": workspace_id, "id": id}
-    await conn.execute(SQL["lock_session"], params)
+    related = [row["id"] for row in await (await conn.execute(SQL["lock_related"], params)).fetchall()]
+    message = await one(conn, workspace_id, id)
+    if message is None:
+        return False
     await conn.execute(SQL["bury"], params)
+    await conn.execute(SQL["bury_above"], params)
     await raw_chunks.forget_message(conn, workspace_id, id)
     row = await (await conn.execute(SQL["delete"], params)).fetchone()
+    said = repeats.said_by(message["text"], message["parts"])
+    await raw_chunks.forget_repeats(conn, workspace_id, related, said)
+    await _entitle_anew(conn, workspace_id, message["session_id"], said)
     return await touched(conn, workspace_id, row, gone=1)
+
+
+async def _entitle_anew(conn: Connection, workspace_id: int, session_id: int, said: Sequence[str]) -> None:
+    """Take titles away that were made of what a deleted message said; the session's own is made anew."""
+    params: dict[str, Any] = {"workspace_id": workspace_id, "session_id": session_id}
+    titled = await (await conn.execute(SQL["titled"], params)).fetchone()
+    if titled is None:
+        return
+    former = [title for title in titled["former_titles"] if not repeats.is_title_of(title, said)]
+    title, rank = titled["title"], titled["title_rank"]
+    if repeats.is_title_of(title, said):
+        prompts = await (await conn.execute(SQL["first_prompts"], params)).fetchall()
+        title, rank = titles.derived(row["said"] for row in prompts) or (None, titles.NONE)
+    if (title, former) != (titled["title"], titled["former_titles"]):
+        params |= {"title": title, "title_rank": rank, "former_titles": former}
+        await conn.execute(SQL["entitle"], params)
 
 
 async def touched(conn: Connection, workspace_id: int, row: dict[str, Any] | None, *, gone: int) -> bool:

@@ -21,6 +21,16 @@ class Taken(msgspec.Struct, frozen=True):
     labels: dict[str, str | None]
 
 
+class Adopted(msgspec.Struct, frozen=True):
+    """Clients' rows of other sessions that are this message: they go, and it has their labels."""
+
+    place: Key
+    sessions: frozenset[int]
+    """Those of the rows."""
+    ids: tuple[int, ...]
+    labels: dict[str, str | None]
+
+
 class Met(msgspec.Struct):
     """How a request's messages meet the stored ones: under which keys they stand, and what goes with that."""
 
@@ -33,6 +43,7 @@ class Met(msgspec.Struct):
     ids: dict[Key, int] = {}
     text_keys: dict[Key, int | None] = {}
     taken: list[Taken] = []
+    adopted: list[Adopted] = []
     records: dict[tuple[int, str], tuple[Key, str]] = {}
     """Names to add: (session id, record id) to the message's key and the side that tells it."""
     told: set[tuple[int, str]] = set()
@@ -49,6 +60,7 @@ class Met(msgspec.Struct):
         """Sessions in which something is to be written beside messages."""
         return {
             *(taken.session_id for taken in self.taken),
+            *(session_id for adopted in self.adopted for session_id in adopted.sessions),
             *(session_id for session_id, _ in self.records),
             *(key[0] for key, _ in self.lines),
         }

@@ -6,6 +6,7 @@ tombstone, and a chunk that comes again is stored without it.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import heapq
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ import msgspec
 
 from service.model import zstd
 from service.model.imported import RawChunk
+from service.storage import repeats
 from service.storage.arrays import array, columns
 from service.storage.database import Connection, Database
 from service.storage.queries import load
@@ -202,16 +204,63 @@ async def forget_message(conn: Connection, workspace_id: int, message_id: int) -
     """Cut the lines that a message was read from out of their chunks, for good. Under its session's lock."""
     params = {"workspace_id": workspace_id, "message_id": message_id}
     rows = await (await conn.execute(SQL["chunks_of_message"], params)).fetchall()
-    changes = Changes()
-    for row in rows:
-        gone = set(row["gone"])
-        chunk = without(_chunk(row), gone)
-        first = row["first_offset"]
-        if chunk is None or chunk.offsets[0] != first:
-            changes.drop.append((row["session_id"], row["stream"], first))
-        if chunk is not None:
-            changes.put.append((row["session_id"], chunk))
     await conn.execute(SQL["bury_lines"], params)
+    for row in rows:
+        await cut(conn, workspace_id, row, set(row["gone"]))
+
+
+async def forget_repeats(
+    conn: Connection, workspace_id: int, session_ids: Sequence[int], said: Sequence[str], *, page: int = 8
+) -> None:
+    """Cut lines that repeat what a message says, in these sessions, and that are not another message's own words.
+    Under the sessions' locks, when the message's own lines are cut."""
+    params = {"workspace_id": workspace_id, "session_ids": array("int8", session_ids), "limit": page}
+    place: dict[str, Any] = {"session_id": -1, "stream": "", "first_offset": -1}
+    words = repeats.probes(said)
+    more = bool(said)
+    while more:
+        rows = await (await conn.execute(SQL["page_of_sessions"], params | place)).fetchall()
+        more = len(rows) == page
+        for row in rows:
+            place = {name: row[name] for name in place}
+            told = await asyncio.to_thread(_repeating, row, said, words)
+            if not told:
+                continue
+            asked = {"workspace_id": workspace_id, "stream": row["stream"], "lines": array("int8", told)}
+            owners = await (
+                await conn.execute(SQL["owners"], asked | {"session_ids": params["session_ids"]})
+            ).fetchall()
+            own = {
+                line
+                for owner in owners
+                if repeats.among(said, owner["text"], owner["parts"])
+                for line in owner["offsets"]
+            }
+            if gone := set(told) - own:
+                names = [tombstone(row["stream"], line) for line in sorted(gone)]
+                buried = {"session_id": row["session_id"], "names": array("text", names)}
+                await conn.execute(SQL["bury_repeats"], asked | buried)
+                await cut(conn, workspace_id, row, gone)
+
+
+def _repeating(row: Mapping[str, Any], said: Sequence[str], words: Sequence[bytes] | None) -> list[int]:
+    """Offsets of a chunk's lines that repeat it."""
+    found = [
+        (offset, line)
+        for offset, line in lines_of(row["offsets"], row["sizes"], row["zstd"])
+        if words is None or any(word in line for word in words)
+    ]
+    return [offset for offset, line in found if repeats.repeats(line, said)]
+
+
+async def cut(conn: Connection, workspace_id: int, row: Mapping[str, Any], gone: Collection[int]) -> None:
+    """Take lines out of a stored chunk."""
+    changes, first = Changes(), row["first_offset"]
+    chunk = without(_chunk(row), gone)
+    if chunk is None or chunk.offsets[0] != first:
+        changes.drop.append((row["session_id"], row["stream"], first))
+    if chunk is not None:
+        changes.put.append((row["session_id"], chunk))
     await write(conn, workspace_id, changes)
 
 

@@ -33,6 +33,8 @@ class Existing(msgspec.Struct, frozen=True):
     client: bool = False
     transcript_totals: int = 0
     total_tokens: int = 0
+    told_below: bool = False
+    """An import has brought a session that it started."""
     version: str = ""
     """Changes with whatever is written to the session or its messages."""
 

@@ -66,6 +66,27 @@ def test_it_has_each_message_once(service: HttpService, sides: tuple[str, ...]) 
             assert finds(api, name) in [message["id"] for message in read["messages"]]
 
 
+def test_it_answers_under_the_ids_that_it_gave_before_they_met(service: HttpService) -> None:
+    """Three rows of the plugin become one message: labels, a page around it and its deletion by any of their ids."""
+    sent = recorded()
+    answer = next(body["textContent"] for _, body in sent if body.get("externalId", "").endswith("06"))
+    with service.client() as api:
+        given = [
+            told["messageId"]
+            for path, body in sent
+            if "messageId" in (told := api.post(path, json=body).json())
+        ]
+        assert api.post("/api/import", content=transcript(answer)).json()["errors"] == []
+        for old in given:
+            label = api.patch(f"/api/messages/{old}", json={"evalStatus": "golden"}).json()["message"]
+            assert label["id"] == finds(api, old)
+        gone = finds(api, given[1])
+        assert gone == finds(api, given[2]) == finds(api, given[3])
+        assert api.delete(f"/api/messages/{given[2]}").json() == {"ok": True, "id": gone}
+        for old in given[1:4]:
+            assert api.patch(f"/api/messages/{old}", json={"notes": "x"}).status_code == 404
+
+
 def finds(api: httpx.Client, name: str) -> str:
     """The id of the message that a name leads to."""
     (message,) = api.get(f"/api/sessions/{SESSION}/messages", params={"around": name, "limit": 1}).json()[

@@ -77,6 +77,7 @@ async def plant_derived(conn: Connection, workspace_id: int, session_id: int, me
     params = {"workspace": workspace_id, "session": session_id, "message": message_id, "text": SAME_TEXT}
     for statement in (
         "insert into message_records values (%(workspace)s, %(session)s, 'r', %(message)s, 'transcript')",
+        "insert into former_messages values (%(workspace)s, 9000000 + %(workspace)s, %(message)s)",
         "insert into message_lines values (%(workspace)s, %(message)s, 'stream', '{0}')",
         """insert into raw_chunks
         values (%(workspace)s, %(session)s, 'stream', 0, 'f', '/p', '{0}', '{5}', %(text)s, 'zstd')""",

@@ -50,8 +50,8 @@ SYSTEM_MAY = {
 }
 """All rights of backscroll_system on tables: a append, r read, w write, d delete. A longer list needs a reason."""
 HANGING = {
-    "sessions", "session_tags", "messages", "parts", "message_records", "message_lines", "raw_chunks", "passages",
-    "embeddings", "embedding_queue",
+    "sessions", "session_tags", "messages", "parts", "message_records", "former_messages", "message_lines", "raw_chunks",
+    "passages", "embeddings", "embedding_queue",
 }  # fmt: skip
 """What goes with a session."""
 

@@ -60,9 +60,10 @@ async def list_messages(call: Call, asked: MessagesAsked) -> Answer:
 async def label_message(call: Call, asked: Nothing) -> Answer:
     patch = labels.read_message(call.body)
     async with call.rows() as conn:
-        if not await messages.patch(conn, call.workspace_id, number(call), patch):
+        id = await messages.now_called(conn, call.workspace_id, number(call))
+        if not await messages.patch(conn, call.workspace_id, id, patch):
             raise NotFound("Message not found")
-        row = await messages.one(conn, call.workspace_id, number(call))
+        row = await messages.one(conn, call.workspace_id, id)
         assert row is not None, "the patch has locked it"
     return await written(call, OneMessage(shapes.message(row)))
 
@@ -74,10 +75,11 @@ async def label_message(call: Call, asked: Nothing) -> Answer:
 )  # fmt: skip
 async def delete_message(call: Call, asked: Nothing) -> Answer:
     async with call.rows() as conn:
-        if not await messages.delete(conn, call.workspace_id, number(call)):
+        id = await messages.now_called(conn, call.workspace_id, number(call))
+        if not await messages.delete(conn, call.workspace_id, id):
             raise NotFound("Message not found")
-        await note(conn, call, "message.delete", number(call))
-    return await written(call, Deleted(ids.message(number(call))))
+        await note(conn, call, "message.delete", id)
+    return await written(call, Deleted(ids.message(id)))
 
 
 async def page(conn: Connection, call: Call, session_id: int, asked: MessagesAsked) -> list[dict[str, Any]]:

@@ -2,6 +2,10 @@
 -- Where a message stands in its session's order: (created_at, id).
 select created_at, id, session_id from messages where workspace_id = %(workspace_id)s and id = %(id)s;
 
+-- name: now_called
+-- The message that another one turned out to be.
+select message_id from former_messages where workspace_id = %(workspace_id)s and id = %(id)s;
+
 -- name: one
 select m.*, (
     select count(*) from messages b
@@ -16,6 +20,8 @@ where m.workspace_id = %(workspace_id)s and m.id = %(id)s;
 select m.id from messages m
 where m.workspace_id = %(workspace_id)s and m.session_id = %(session_id)s
     and (m.id = %(id)s or m.external_id = %(ref)s or m.id = (
+        select f.message_id from former_messages f
+        where f.workspace_id = %(workspace_id)s and f.id = %(id)s) or m.id = (
         select r.message_id from message_records r
         where r.workspace_id = %(workspace_id)s and r.session_id = %(session_id)s and r.record_id = %(ref)s))
 order by (m.id = %(id)s) desc, (m.external_id = %(ref)s) desc
@@ -75,6 +81,52 @@ where s.workspace_id = %(workspace_id)s and s.id = (
     select session_id from messages where workspace_id = %(workspace_id)s and id = %(id)s)
 for no key update;
 
+-- name: lock_related
+-- The message's session, those above and below it, and those that keep lines of the same files, in the order of locks.
+select s.id from sessions s
+where s.workspace_id = %(workspace_id)s and s.id = any(array(
+    with own as (
+        select o.id, o.source, o.external_id, o.parent_external_id
+        from messages m join sessions o on o.workspace_id = m.workspace_id and o.id = m.session_id
+        where m.workspace_id = %(workspace_id)s and m.id = %(id)s
+    )
+    select id from own
+    union
+    select p.id from own o join sessions p
+        on p.workspace_id = %(workspace_id)s and p.source = o.source and p.external_id = o.parent_external_id
+    union
+    select c.id from own o join sessions c
+        on c.workspace_id = %(workspace_id)s and c.parent_external_id = o.external_id and c.source = o.source
+    union
+    select c.session_id from message_lines l join raw_chunks c
+        on c.workspace_id = %(workspace_id)s and c.stream = l.stream
+    where l.workspace_id = %(workspace_id)s and l.message_id = %(id)s
+))
+order by s.id
+for no key update;
+
+-- name: titled
+-- A session's title as it stands, unless a person gave it.
+select title, title_rank, former_titles from sessions
+where workspace_id = %(workspace_id)s and id = %(session_id)s and title_rank < 4;
+
+-- name: first_prompts
+-- What people said first in a session, without history that it was forked with.
+select coalesce(m.text, (
+    select string_agg(p.content #>> '{}', e'\n' order by p.ordinal) from parts p
+    where p.workspace_id = %(workspace_id)s and p.message_id = m.id and p.type = 'text'
+), '') as said
+from messages m
+where m.workspace_id = %(workspace_id)s and m.session_id = %(session_id)s and m.role = 'user'
+    and not m.attrs ?| array['copiedFrom', 'forkedFrom']
+order by m.created_at, m.id
+limit 50;
+
+-- name: entitle
+-- In place of titles that a deleted message gave; they are not searched any more either.
+update sessions set title = %(title)s, title_rank = %(title_rank)s, former_titles = %(former_titles)s::text[]
+where workspace_id = %(workspace_id)s and id = %(session_id)s;
+
 -- name: patch
 update messages set
     notes = case when %(clear)s::text[] @> '{notes}' then null else coalesce(%(notes)s, notes) end,
@@ -95,6 +147,28 @@ cross join lateral (
 ) names
 where m.workspace_id = %(workspace_id)s and m.id = %(id)s
 returning session_external_id;
+
+-- name: bury_above
+-- A client tells a sub-agent's call under the session that people see: there too it stays deleted, unless a message of
+-- that session has the name.
+with recursive above as (
+    select s.id, s.source, s.external_id, s.parent_external_id, 0 as depth
+    from messages m join sessions s on s.workspace_id = m.workspace_id and s.id = m.session_id
+    where m.workspace_id = %(workspace_id)s and m.id = %(id)s
+    union
+    select p.id, p.source, p.external_id, p.parent_external_id, a.depth + 1
+    from above a join sessions p
+        on p.workspace_id = %(workspace_id)s and p.source = a.source and p.external_id = a.parent_external_id
+    where a.depth < 8
+)
+insert into tombstones (workspace_id, kind, source, session_external_id, external_id)
+select distinct %(workspace_id)s, 'message', a.source, a.external_id, c.content ->> 'toolCallId'
+from above a
+cross join parts c
+where a.depth > 0 and c.workspace_id = %(workspace_id)s and c.message_id = %(id)s and c.type = 'tool-call'
+    and c.content ->> 'toolCallId' is not null and not exists (
+        select from message_records r
+        where r.workspace_id = %(workspace_id)s and r.session_id = a.id and r.record_id = c.content ->> 'toolCallId');
 
 -- name: delete
 -- Parts, records and passages go by foreign key.

@@ -70,6 +70,34 @@ join sessions s on s.workspace_id = %(workspace_id)s and (s.id = m.session_id or
     where c.workspace_id = %(workspace_id)s and c.stream = l.stream and line = any(c.offsets)))
 where l.workspace_id = %(workspace_id)s and l.message_id = %(message_id)s;
 
+-- name: page_of_sessions
+-- Chunks of these sessions in the order of their keys, from a place on.
+select c.session_id, s.external_id, s.source, c.stream, c.first_offset, c.format, c.path, c.offsets, c.sizes,
+    c.bytes_sha256, c.zstd
+from raw_chunks c
+join sessions s on s.workspace_id = %(workspace_id)s and s.id = c.session_id
+where c.workspace_id = %(workspace_id)s and c.session_id = any(%(session_ids)s::bigint[])
+    and (c.session_id, c.stream, c.first_offset) > (%(session_id)s::bigint, %(stream)s::text, %(first_offset)s::bigint)
+order by c.session_id, c.stream, c.first_offset
+limit %(limit)s;
+
+-- name: owners
+-- The messages of these sessions that were read from one of these lines, with what they say.
+select m.id, m.text, l.offsets, array(
+    select p.content::text from parts p
+    where p.workspace_id = %(workspace_id)s and p.message_id = m.id and p.type <> 'image'
+) as parts
+from messages m
+join message_lines l on l.workspace_id = %(workspace_id)s and l.message_id = m.id and l.stream = %(stream)s
+where m.workspace_id = %(workspace_id)s and m.session_id = any(%(session_ids)s::bigint[])
+    and l.offsets && %(lines)s::bigint[];
+
+-- name: bury_repeats
+insert into tombstones (workspace_id, kind, source, session_external_id, external_id)
+select %(workspace_id)s, 'line', s.source, s.external_id, name
+from sessions s cross join unnest(%(names)s::text[]) as name
+where s.workspace_id = %(workspace_id)s and s.id = %(session_id)s;
+
 -- name: streams
 -- With the path and format of the chunk that was stored last in the stream's order.
 select distinct on (c.stream) c.stream, c.format, c.path

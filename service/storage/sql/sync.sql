@@ -1,8 +1,12 @@
 -- name: sessions_by_external_ids
 -- Every session that a write could mean, whatever its source.
 select id, external_id, source, source_provisional, updated_at, transcript, client, transcript_totals,
-    total_tokens, changed_xid::text as version
-from sessions
+    total_tokens, changed_xid::text as version, exists (
+        select from sessions c
+        where c.workspace_id = s.workspace_id and c.parent_external_id = s.external_id and c.source = s.source
+            and c.transcript
+    ) as told_below
+from sessions s
 where workspace_id = %(workspace_id)s and external_id = any(%(external_ids)s);
 
 -- name: tombstones_by_sessions
@@ -265,6 +269,17 @@ group by w.survivor, o.stream
 on conflict (workspace_id, message_id, stream) do update
 set offsets = array(select distinct line from unnest(l.offsets || excluded.offsets) as line order by line);
 
+-- name: move_former
+-- Ids that led to the rows that go lead to the one that stays.
+update former_messages f set message_id = w.survivor
+from unnest(%(absorbed)s::bigint[], %(survivor)s::bigint[]) as w (absorbed, survivor)
+where f.workspace_id = %(workspace_id)s and f.message_id = w.absorbed;
+
+-- name: insert_former
+insert into former_messages (workspace_id, id, message_id)
+select %(workspace_id)s, absorbed, survivor
+from unnest(%(absorbed)s::bigint[], %(survivor)s::bigint[]) as w (absorbed, survivor);
+
 -- name: delete_absorbed
 -- No tombstone: what they said stays, in the message that they are.
 delete from messages
@@ -283,6 +298,17 @@ update messages m set
 from unnest(
     %(id)s::bigint[], %(external_id)s::text[], %(notes)s::text[], %(eval_status)s::text[], %(expected_output)s::text[]
 ) as w (id, external_id, notes, eval_status, expected_output)
+where m.workspace_id = %(workspace_id)s and m.id = w.id;
+
+-- name: inherit_labels
+-- From clients' rows of other sessions that are these messages; what is written beside a message itself stays.
+update messages m set
+    notes = concat_ws(e'\n\n', m.notes, w.notes),
+    eval_status = coalesce(m.eval_status, w.eval_status),
+    expected_output = coalesce(m.expected_output, w.expected_output)
+from unnest(
+    %(id)s::bigint[], %(notes)s::text[], %(eval_status)s::text[], %(expected_output)s::text[]
+) as w (id, notes, eval_status, expected_output)
 where m.workspace_id = %(workspace_id)s and m.id = w.id;
 
 -- name: insert_records
