@@ -70,7 +70,7 @@ def kind_of(format: str, name: str) -> Kind:
     >>> kind_of("gemini", "session-1.json"), kind_of("gemini", "session-1.jsonl"), kind_of("aider", "h.md")
     ('document', 'log', 'log')
     """
-    written_anew = format in {"specstory", "opencode", "cursor"} or name.endswith(".json")
+    written_anew = format in {"specstory", "opencode", "cursor"} or name.endswith((".json", ".yaml"))
     return "document" if written_anew else "log"
 
 
@@ -103,7 +103,7 @@ def _copilot(environ: Mapping[str, str], home: PurePath) -> Iterator[Told]:
     roots = [_folder(environ, "COPILOT_HOME", home, ".copilot")]
     roots += [PurePath(xdg) / ".copilot"] if xdg and not environ.get("COPILOT_HOME") else []
     for root in roots:
-        yield "copilot", root / "session-state", r"[^/]+/events\.jsonl|[^/]+\.jsonl"
+        yield "copilot", root / "session-state", r"[^/]+/(?:events\.jsonl|workspace\.yaml)|[^/]+\.jsonl"
         yield "copilot", root / "history-session-state", r"[^/]+\.json"
 
 

@@ -49,7 +49,7 @@ def survey(
 ) -> list[OfTool]:
     """In the order of the places. `known` and `read_at_ms` are by path, as the service says; empty where it is not asked.
 
-    Sessions are those that were read from a file, and one for each that was not read yet.
+    Sessions are those that were read from a file, and one for each that was not read yet and has something in it.
     """
     tools: dict[str, OfTool] = {}
     for spot in spots:
@@ -67,12 +67,17 @@ def survey(
 
 
 def _count(tool: OfTool, transcript: Transcript, known: FileLine | None, read_at_ms: int | None) -> None:
-    tool.sessions += known.sessions if known else 1
+    tool.sessions += known.sessions if known else int(transcript.mark.size > 0 and not _is_note(transcript))
     tool.read_at_ms = max((at for at in (tool.read_at_ms, read_at_ms) if at is not None), default=None)
     if not positions.is_unchanged(transcript, known, FORMATS[transcript.format].version):
         tool.waiting += 1
         done = known.offset if known and known.offset <= transcript.mark.size else 0
         tool.waiting_size += 0 if transcript.lines else transcript.mark.size - done
+
+
+def _is_note(transcript: Transcript) -> bool:
+    """Whether it tells of a session that lies beside it."""
+    return transcript.path.endswith(".yaml")
 
 
 def _size(file: str, transcript: Transcript) -> int:

@@ -36,6 +36,10 @@ class Place(msgspec.Struct, frozen=True):
     path: str
 
     @property
+    def name(self) -> str:
+        return PurePath(self.path).name
+
+    @property
     def stem(self) -> str:
         return PurePath(self.path).stem
 

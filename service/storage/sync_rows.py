@@ -6,7 +6,7 @@ Rule: None is "not said". Folding and merging go field by field, and the last th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ SESSION_COLUMNS = {
 }  # fmt: skip
 UPDATE_COLUMNS = {
     **{name: type for name, type in SESSION_COLUMNS.items() if name not in ("external_id", "source_provisional")},
-    "id": "int8", "message_model": "text", "new_messages": "int4", "active_at": "timestamptz",
+    "id": "int8", "message_model": "text", "new_messages": "int4", "active_at": "timestamptz", "lost_title": "text",
 }  # fmt: skip
 MESSAGE_COLUMNS = {
     "place": "int4", "session_id": "int8", "external_id": "text", "role": "text", "text": "text", "model": "text",
@@ -112,14 +112,7 @@ def session_update(
     begun = [line["created_at"] for line, _ in stored] + (
         [write.created_at] if write and write.created_at else []
     )
-    title = row.get("title")
-    if title is None or row["title_rank"] == 0:
-        derived = next(
-            (text for _, m in stored if m.role == "user" and (text := titles.first_line_title(spoken(m)))),
-            None,
-        )
-        if derived is not None:
-            row |= {"title": derived, "title_rank": 1}
+    row |= derived_title(row, (message for _, message in stored))
     return row | {
         "id": id,
         "message_model": next((message.model for _, message in stored if message.model), None),
@@ -127,6 +120,29 @@ def session_update(
         "created_at": min(begun, default=None),
         "active_at": min(max(times), now) if times else None,
     }
+
+
+def derived_title(row: Mapping[str, Any], messages: Iterable[MessageWrite]) -> dict[str, Any]:
+    """The title that a session's new messages give it, where the write to it has no better one; a slug that has to
+    give way is told too."""
+    said, rank = row.get("title"), row.get("title_rank") or titles.NONE
+    if said is not None and rank >= titles.DERIVED:
+        return {}
+    derived = titles.derived(
+        spoken(message) for message in messages if message.role == "user" and not is_copied(message)
+    )
+    if derived is None or derived[1] < rank or (derived[1] == rank and said is not None):
+        return {}
+    return {"title": derived[0], "title_rank": derived[1], "lost_title": said if rank else None}
+
+
+def is_copied(write: MessageWrite) -> bool:
+    """Whether it stands in the session's transcript as history of the session that this one was forked from."""
+    return bool(write.attrs) and not _COPIED.isdisjoint(write.attrs or ())
+
+
+_COPIED = frozenset({"copiedFrom", "forkedFrom"})
+"""What importers note at such a message."""
 
 
 def spoken(write: MessageWrite) -> str:

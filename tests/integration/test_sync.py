@@ -158,6 +158,33 @@ async def test_it_derives_a_title_until_a_better_one_comes(bench: Bench) -> None
     assert row["former_titles"] == ["Why does the login loop?", "wandering-sparking-otter"]
 
 
+async def test_it_prefers_a_persons_words_to_a_slug(bench: Bench) -> None:
+    """A slug or a bare command is a title until somebody says something; in one request or in two, and once."""
+    slug = SessionWrite(external_id="a", title="wandering-sparking-otter")
+    await bench.put(slug, message("1", text="/clear"))
+    assert (await bench.session())["title"] == "wandering-sparking-otter"
+    await bench.put(slug, message("2", text="Why does the login loop?"))
+    cursor = await bench.cursor()
+    await bench.put(slug, message("2", text="Why does the login loop?"))
+    assert await bench.changes(cursor) == []
+    row = await bench.session()
+    assert row["title"] == "Why does the login loop?"
+    assert row["former_titles"] == ["wandering-sparking-otter"]
+    await bench.put(SessionWrite(external_id="a", title="brave-falcon"))
+    row = await bench.session()
+    assert (row["title"], row["former_titles"]) == (
+        "Why does the login loop?",
+        ["wandering-sparking-otter", "brave-falcon"],
+    )
+
+
+async def test_it_entitles_a_fork_by_its_own_words(bench: Bench) -> None:
+    """History that was copied from another session gives no title."""
+    copied = message("1", text="What the parent asked", attrs={"copiedFrom": "parent"})
+    await bench.put(copied, message("2", text="What the fork asks"))
+    assert (await bench.session())["title"] == "What the fork asks"
+
+
 async def test_it_adopts_a_session_whose_source_was_assumed(bench: Bench) -> None:
     """A message without a source, then one with: one session, of that source."""
     first = await bench.put(message("1"))

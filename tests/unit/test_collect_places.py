@@ -35,6 +35,7 @@ def found(path: str, platform: str = "linux", **environ: str) -> list[str | None
         (".pi/agent/sessions/--src-shop--/2026_1.jsonl", "pi"),
         (".factory/sessions/-src-shop/1.jsonl", "droid"),
         (".copilot/session-state/1/events.jsonl", "copilot"),
+        (".copilot/session-state/1/workspace.yaml", "copilot"),
         (".copilot/session-state/1.jsonl", "copilot"),
         (".copilot/history-session-state/session_1.json", "copilot"),
         (".config/Cursor/User/globalStorage/state.vscdb", "cursor"),

@@ -35,14 +35,15 @@ def test_it_lets_real_titles_be(title: str) -> None:
 
 
 def test_it_ranks_titles() -> None:
-    """None, derived, slug, real: each gives way to the next and never the other way round."""
+    """None, a slug or bare command, derived, real: each gives way to the next and never the other way round."""
     ranks = [
         titles.title_rank(None),
-        titles.title_rank("why does pytest hang", derived=True),
         titles.title_rank("wandering-sparking-otter"),
+        titles.title_rank("/clear", derived=True),
+        titles.title_rank("why does pytest hang", derived=True),
         titles.title_rank("Retry policy in queue.ts"),
     ]
-    assert ranks == [titles.NONE, titles.DERIVED, titles.SLUG, titles.REAL] == sorted(ranks)
+    assert ranks == [titles.NONE, titles.WEAK, titles.WEAK, titles.DERIVED, titles.REAL] == sorted(ranks)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,9 @@ def test_it_ranks_titles() -> None:
         ("> - [ ] quoted task", "quoted task"),
         ("word " * 40, "word " * 15 + "word…"),
         ("再" * 100, "再" * 79 + "…"),
+        ("Implement the following plan:\n\n# Plan: one queue for all\n\nFirst", "Plan: one queue for all"),
+        ("Implement the following plan:", "Implement the following plan:"),
+        ("Implement the following planner: it plans", "Implement the following planner: it plans"),
         ("--- ***", ""),
         ("", ""),
     ],

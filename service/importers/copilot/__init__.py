@@ -1,4 +1,5 @@
-"""GitHub Copilot CLI: the events of a session (`events.py`), and the documents of its first versions (`document.py`)."""
+"""GitHub Copilot CLI: the events of a session (`events.py`), what is noted of it beside them (`workspace.py`), and the
+documents of its first versions (`document.py`)."""
 
 from __future__ import annotations
 

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from service.importers import blocks, record
-from service.importers.copilot import document
+from service.importers.copilot import document, workspace
 from service.importers.copilot import event as known
 from service.importers.copilot.event import Event
 from service.importers.copilot.usage import MAIN, Totals
+from service.importers.copilot.workspace import Workspace
 from service.importers.model import Found, FoundSession, Line, Parser, Place, Resume, State
 from service.importers.names import unknown_type
 from service.importers.running import UNKNOWN, Running, Usage, facts, name, project
@@ -273,4 +274,4 @@ _HANDLERS: dict[str, Callable[[Events, Event], list[Found]]] = {
 
 
 def opened(place: Place, state: State | None = None) -> Parser:
-    return Events(place, state)
+    return Workspace(place, SOURCE) if place.name == workspace.FILE else Events(place, state)

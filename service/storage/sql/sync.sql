@@ -186,7 +186,7 @@ select s.id
 from w join sessions s on s.workspace_id = %(workspace_id)s and s.id = w.id
 where (w.source is not null and (s.source_provisional or s.source <> w.source))
     or (w.title_rank >= s.title_rank and (w.title, w.title_rank) is distinct from (s.title, s.title_rank))
-    or (w.title_rank > 1 and w.title_rank < s.title_rank and w.title <> s.title and not w.title = any(s.former_titles))
+    or (w.title_rank in (1, 3) and w.title_rank < s.title_rank and w.title <> s.title and not w.title = any(s.former_titles))
     or least(w.created_at, s.created_at) < s.created_at
     or (%(transcript)s and not s.transcript) or (s.transcript_totals | w.told) <> s.transcript_totals
     or (
@@ -203,7 +203,7 @@ where (w.source is not null and (s.source_provisional or s.source <> w.source))
 
 -- name: update_sessions
 -- Under lock_sessions. What a write does not say (NULL) stays; a weaker title never replaces a stronger,
--- one derived from a message (rank 1) only fills a gap, and what loses or is replaced stays searchable among the
+-- one derived from a message (rank 2) only fills a gap, and what loses or is replaced stays searchable among the
 -- former titles (the last 100). A session begins no later
 -- than its first message. A transcript tells its four token counts together. model fills from the messages where the session's own is unknown.
 update sessions s set
@@ -211,15 +211,23 @@ update sessions s set
     source_provisional = s.source_provisional and w.source is null,
     parent_external_id = coalesce(w.parent_external_id, s.parent_external_id),
     kind = coalesce(w.kind, s.kind),
-    title = case when w.title_rank > s.title_rank or (w.title_rank = s.title_rank and w.title_rank <> 1) then w.title else s.title end,
+    title = case when w.title_rank > s.title_rank or (w.title_rank = s.title_rank and w.title_rank <> 2) then w.title else s.title end,
     title_rank = greatest(w.title_rank, s.title_rank),
-    former_titles = case
-        when w.title_rank >= s.title_rank and w.title_rank <> 1 and s.title_rank > 0 and w.title <> s.title
-        then (array_remove(array_remove(s.former_titles, s.title), w.title) || s.title)
-            [greatest(1, cardinality(s.former_titles) - 98):]
-        when w.title_rank > 1 and w.title_rank < s.title_rank and w.title <> s.title
-        then (array_remove(s.former_titles, w.title) || w.title)[greatest(1, cardinality(s.former_titles) - 98):]
-        else s.former_titles end,
+    former_titles = (
+        select coalesce((array_agg(f.title order by f.place))[greatest(1, count(*) - 99):], '{}')
+        from (
+            select f.title, max(f.place) as place
+            from unnest(s.former_titles || array[
+                case
+                    when w.title_rank > s.title_rank or (w.title_rank = s.title_rank and w.title_rank <> 2)
+                    then case when s.title_rank > 0 then s.title end
+                    when w.title_rank in (1, 3) then w.title
+                end, w.lost_title]) with ordinality as f (title, place)
+            group by f.title
+        ) f
+        where f.title is not null and f.title is distinct from
+            case when w.title_rank > s.title_rank or (w.title_rank = s.title_rank and w.title_rank <> 2) then w.title else s.title end
+    ),
     project_name = coalesce(w.project_name, s.project_name),
     project_path = coalesce(w.project_path, s.project_path),
     model = coalesce(w.model, s.model, w.message_model),
@@ -244,11 +252,12 @@ from unnest(
     %(provider)s::text[], %(prompt_tokens)s::bigint[], %(completion_tokens)s::bigint[],
     %(cache_read_tokens)s::bigint[], %(cache_write_tokens)s::bigint[], %(cost_usd)s::numeric[],
     %(duration_ms)s::bigint[], %(status)s::text[], %(attrs)s::text[], %(created_at)s::timestamptz[],
-    %(told)s::smallint[], %(message_model)s::text[], %(new_messages)s::int[], %(active_at)s::timestamptz[]
+    %(told)s::smallint[], %(message_model)s::text[], %(new_messages)s::int[], %(active_at)s::timestamptz[],
+    %(lost_title)s::text[]
 ) as w (
     id, source, parent_external_id, kind, title, title_rank, project_name, project_path, model, provider,
     prompt_tokens, completion_tokens, cache_read_tokens, cache_write_tokens, cost_usd, duration_ms, status,
-    attrs, created_at, told, message_model, new_messages, active_at
+    attrs, created_at, told, message_model, new_messages, active_at, lost_title
 )
 where s.workspace_id = %(workspace_id)s and s.id = w.id;
 

@@ -41,6 +41,30 @@ def _event(number: int, kind: str, *, agent: str | None = None, **data: Any) -> 
     }
 
 
+NOTED = b"""id: c0b11075-0000-4000-8000-000000000001
+cwd: /src/shop
+branch: main
+name: ""
+summary: "Tidy: the basket"
+created_at: 2026-03-01T09:00:00.000Z
+"""
+NOTES = PATH.replace("events.jsonl", "workspace.yaml")
+
+
+def test_it_takes_the_title_from_what_is_noted_beside_the_events() -> None:
+    """`workspace.yaml` tells of its session, and makes none."""
+    (session,) = sessions(feed_document(FORMAT, NOTED, NOTES)).values()
+    assert (session.external_id, session.title, session.announced) == (SESSION, "Tidy: the basket", True)
+    assert (session.project_name, session.attrs) == ("shop", {"gitBranch": "main"})
+
+
+@given(st.binary(max_size=300) | st.integers(0, len(NOTED)).map(lambda cut: NOTED[:cut]))
+def test_it_reads_any_notes_or_leaves_them_out(data: bytes) -> None:
+    """Cut or rubbish: one line, which is in a session or left out."""
+    found = feed_document(FORMAT, data, NOTES)
+    assert not unaccounted(found, [Line(0, data)])
+
+
 def _request(call: str, tool: str, **arguments: Any) -> dict[str, Any]:
     return {"toolCallId": call, "name": tool, "arguments": arguments, "type": "function"}
 
