@@ -124,6 +124,10 @@ def reparse(
     )
     if done.skipped_streams:
         click.echo(f"{done.skipped_streams:,} files are of formats that this version does not read.")
+    if done.disagreeing_streams:
+        click.echo(
+            f"{done.disagreeing_streams:,} files were left as they are: what is kept of each cannot be of one file."
+        )
 
 
 def _camel(name: str) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from service.collect.outgoing import OwnedLine, message_line, raw_lines, session_line
 from service.collect.positions import SESSION, Start, stream_of
+from service.importers import clock
 from service.importers.model import Format, Found, FoundMessage, FoundSession, LeftOut, Resume
+from service.importers.undated import Dated, Undated
 from service.importers.wire import FileLine, ImportLine
 
 HELD_BYTES = 1024 * 1024
@@ -26,8 +28,11 @@ class Findings:
 
     def __init__(
         self, format: Format, path: str, start: Start, put: Callable[[ImportLine], None], *,
-        whole: bool = False, raw: bool = True,
+        mtime_ms: int, whole: bool = False, raw: bool = True,
     ) -> None:  # fmt: skip
+        """`mtime_ms`: when the file was last written, for messages of which nothing tells the time."""
+        self._mtime = clock.from_ms(mtime_ms)
+        self._undated = Undated()
         self._format, self._path, self._start, self._put = format, path, start, put
         self._whole, self._raw = whole, raw
         self._sessions: dict[str, bool] = {}
@@ -89,6 +94,7 @@ class Findings:
 
     def settle(self, before: float = END) -> None:
         """Count what lies before an offset, and send its raw lines."""
+        self._put_messages(self._undated.rest(self._mtime))
         first = self.first
         if self._raw and first is not None:
             self._claim(first, tuple(offset for offset in self._unclaimed if offset < before))
@@ -132,10 +138,15 @@ class Findings:
         if not any(line >= known for line in found.lines):
             return
         self._announce(session)
-        self._put(message_line(found, self._format.source, self.stream))
+        self._put_messages(self._undated.add(found))
         if (head := min(found.lines)) >= known:
             self._heads.append(head)
         self._claim(session, found.lines)
+
+    def _put_messages(self, dated: Iterable[Dated]) -> None:
+        for found, at in dated:
+            assumed_at = None if at is None else clock.to_ms(at)
+            self._put(message_line(found, self._format.source, self.stream, assumed_at=assumed_at))
 
     def _announce(self, session: str) -> None:
         self._sessions.setdefault(session, False)
@@ -152,6 +163,7 @@ class Findings:
             self._owned.clear()
             self._held, self.dropped = 0, True
         else:
+            self._put_messages(self._undated.rest(self._mtime))
             self._owned[self.first] += self._owned.pop(None, [])
             self._send_raw(END)
 

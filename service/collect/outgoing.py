@@ -33,8 +33,10 @@ def session_line(write: SessionWrite, source: str) -> SessionLine:
     return SessionLine(**said)
 
 
-def message_line(found: FoundMessage, source: str, stream: str) -> MessageLine:
-    """With the ids of its records, and the lines of the stream that it was read from."""
+def message_line(
+    found: FoundMessage, source: str, stream: str, *, assumed_at: int | None = None
+) -> MessageLine:
+    """With the ids of its records, and the lines of the stream that it was read from. `assumed_at`: in epoch ms."""
     said = _fields(found.write, MessageLine)
     said["source"] = found.write.source or source
     parts = None if found.write.parts is None else [_part(part) for part in found.write.parts]
@@ -46,6 +48,7 @@ def message_line(found: FoundMessage, source: str, stream: str) -> MessageLine:
         stream=stream,
         lines=sorted(found.lines),
         excerpt=found.excerpt,
+        assumed_at=assumed_at if found.write.created_at is None else None,
     )
 
 

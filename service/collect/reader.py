@@ -61,7 +61,14 @@ class Reader:
     def _log(self, file: BinaryIO, transcript: Transcript, known: FileLine | None) -> Outcome:
         format = FORMATS[transcript.format]
         start = positions.of_log(file, transcript, known, format.version)
-        findings = Findings(format, transcript.path, start, self._batcher.put, raw=self._raw)
+        findings = Findings(
+            format,
+            transcript.path,
+            start,
+            self._batcher.put,
+            raw=self._raw,
+            mtime_ms=transcript.mark.mtime_ms,
+        )
         parser = format.open(Place(transcript.path), start.state)
         end = settled = start.offset
         for line in lines(file, start.offset, transcript.mark.size):
@@ -90,7 +97,15 @@ class Reader:
     def _document(self, transcript: Transcript) -> Outcome:
         format, mark = FORMATS[transcript.format], transcript.mark
         start, found = positions.of_document(transcript, _lines_of(transcript))
-        findings = Findings(format, transcript.path, start, self._batcher.put, whole=True, raw=self._raw)
+        findings = Findings(
+            format,
+            transcript.path,
+            start,
+            self._batcher.put,
+            whole=True,
+            raw=self._raw,
+            mtime_ms=mark.mtime_ms,
+        )
         parser, sha, offset = format.open(Place(transcript.path)), hashlib.sha256(), 0
         for data in found:
             _feed(parser, findings, offset, data, TOO_LONG if transcript.lines else TOO_LONG_DOCUMENT)

@@ -1,15 +1,17 @@
 """Follows growing transcripts: what the system says changed is read at once, and now and then everything is looked at.
 
-Rule: events only make it fast. What they miss (a place that did not exist, a file system without events, a burst that
-overflowed) the slow look finds; a service that is away is waited for, and the positions know what it lacks.
+Rule: events only make it fast. What they miss (a file system without events, a burst that overflowed) the slow look
+finds, and a place that comes into being is followed from then on; a service that is away is waited for, and the positions know what it lacks.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 import watchfiles
@@ -43,13 +45,13 @@ def changes(
     """
     spots = list(spots)
     while not stop.is_set():
-        roots = sorted({root for spot in spots if (root := _root(spot)) is not None})
+        roots = _roots(spots)
         if not roots or not events:
             yield None
             stop.wait(min(look_s, POLL_S))
             continue
         try:
-            yield from _until_look(roots, stop, look_s)
+            yield from _until_look(roots, spots, stop, look_s)
         except FileNotFoundError:
             continue  # a folder went just now
         except OSError as error:
@@ -122,7 +124,10 @@ class Follower:
         self._looked = set()
 
 
-def _until_look(roots: list[str], stop: threading.Event, look_s: float) -> Iterator[Changes | None]:
+def _until_look(
+    roots: Mapping[str, int], spots: Sequence[Spot], stop: threading.Event, look_s: float
+) -> Iterator[Changes | None]:
+    """Until it is time for the slow look, or there are other folders to watch."""
     began_s: float | None = None
     for found in watchfiles.watch(
         *roots, stop_event=stop, debounce=DEBOUNCE_MS, step=STEP_MS, rust_timeout=WAKE_MS, yield_on_timeout=True,
@@ -132,11 +137,17 @@ def _until_look(roots: list[str], stop: threading.Event, look_s: float) -> Itera
             began_s = time.monotonic()
             yield None
         yield sorted(path for _, path in found)
-        if time.monotonic() - began_s >= look_s:
+        if time.monotonic() - began_s >= look_s or _roots(spots) != roots:
             return
 
 
-def _root(spot: Spot) -> str | None:
-    """The folder to watch for a spot; None when it does not exist yet."""
-    root = os.path.dirname(spot.root) if spot.pattern == ITSELF else spot.root
-    return root if os.path.isdir(root) else None
+def _roots(spots: Iterable[Spot]) -> dict[str, int]:
+    """The folders to watch that exist now, with their inodes: one that was made anew is another."""
+    roots: dict[str, int] = {}
+    for spot in spots:
+        root = os.path.dirname(spot.root) if spot.pattern == ITSELF else spot.root
+        with suppress(OSError):
+            found = os.stat(root)
+            if stat.S_ISDIR(found.st_mode):
+                roots[root] = found.st_ino
+    return roots

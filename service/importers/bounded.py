@@ -87,7 +87,7 @@ def _session(write: SessionWrite) -> SessionWrite:
     said = {
         **_common(write),
         "external_id": identifier(write.external_id),
-        "parent_external_id": identifier(parent) if parent else None,
+        "parent_external_id": identifier(parent) if parent and parent != write.external_id else None,
     }
     changed = _changes(write, said)
     return msgspec.structs.replace(write, **changed) if changed else write

@@ -69,6 +69,8 @@ class MessageLine(msgspec.Struct, tag="message", rename="camel", omit_defaults=T
     cost: float | None = None
     duration_ms: int | None = None
     created_at: int | None = None
+    assumed_at: int | None = None
+    """Where the transcript tells no time: a likely one, which only a message that is new here takes."""
     parts: list[PartLine] | None = None
     attrs: dict[str, Any] | None = None
     stream: Hex | None = None

@@ -14,6 +14,7 @@ import msgspec
 from service.bootstrap import Resources
 from service.importers.formats import FORMATS
 from service.importers.model import Format, Found, FoundMessage, FoundSession, Line, Place
+from service.importers.undated import Dated, Undated
 from service.model.imported import ImportedMessage
 from service.model.session import SessionWrite
 from service.storage import imports, raw_chunks
@@ -55,6 +56,7 @@ class Reading(msgspec.Struct):
     """External ids of the sessions."""
     offsets: set[int] = set()
     ids: set[int] = set()
+    undated: Undated = msgspec.field(default_factory=Undated)
 
 
 async def reparse(
@@ -96,6 +98,7 @@ async def read_again(db: Database, workspace_id: int, reading: Reading, done: Re
         if len(reading.messages) >= MOST_MESSAGES:
             await store(db, workspace_id, reading, done)
     take(reading, parser.finish())
+    keep(reading, reading.undated.rest(None))
     async with db.workspace(workspace_id) as conn:
         elsewhere = await raw_chunks.also_elsewhere(conn, workspace_id, reading.stream.stream)
     whole = [write for write in reading.sessions if write.external_id not in elsewhere]
@@ -120,18 +123,27 @@ def take(reading: Reading, found: Iterable[Found]) -> None:
             lines = reading.lines.setdefault((write.session_external_id, write.external_id), set())
             lines.update(item.lines)
             reading.told.add(write.session_external_id)
-            reading.messages.append(
-                ImportedMessage(
-                    write=write,
-                    records=item.records,
-                    stream=reading.stream.stream,
-                    lines=tuple(sorted(lines)),
-                )
-            )
+            keep(reading, reading.undated.add(msgspec.structs.replace(item, write=write)))
         elif isinstance(item, FoundSession):
             named = item.write.source or reading.format.source
             reading.told.add(item.write.external_id)
             reading.sessions.append(msgspec.structs.replace(item.write, source=named))
+
+
+def keep(reading: Reading, dated: Iterable[Dated]) -> None:
+    """Messages that are to be stored, in order."""
+    for item, at in dated:
+        lines = reading.lines[item.write.session_external_id, item.write.external_id]
+        reading.messages.append(
+            ImportedMessage(
+                write=item.write,
+                records=item.records,
+                stream=reading.stream.stream,
+                lines=tuple(sorted(lines)),
+                excerpt=item.excerpt,
+                assumed_at=at,
+            )
+        )
 
 
 async def store(

@@ -51,11 +51,11 @@ def lines(session: str, message: str, word: str, *, source: str | None = None) -
             "records": [f"{message}-record"], "stream": "ab", "lines": [0], **named,
         },
         {
-            "type": "raw", "sessionExternalId": session, "format": word, "stream": "ab", "path": f"/{word}", "offsets": [0],
+            "type": "raw", "sessionExternalId": session, "format": "pi", "stream": "ab", "path": f"/{word}", "offsets": [0],
             "sizes": [1], "zstd": raw, **named,
         },
         {
-            "type": "file", "machine": word, "path": f"/{word}", "format": word, "stream": "ab", "inode": 1, "size": 1,
+            "type": "file", "machine": word, "path": f"/{word}", "format": "pi", "stream": "ab", "inode": 1, "size": 1,
             "mtimeMs": 1, "offset": 1, "tailSha256": "ff", "resumeOffset": 0, **named,
         },
     ]  # fmt: skip

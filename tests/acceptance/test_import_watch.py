@@ -79,6 +79,21 @@ def test_it_finds_new_files_and_new_folders(machine: Machine, watching: Watching
     assert machine.api.get("/api/sessions/get", params={"id": other}).status_code == httpx.codes.OK
 
 
+def test_it_follows_a_tool_that_comes_later(machine: Machine, watching: Watching) -> None:
+    """A tool's folder that appears while it follows is read within seconds, and from then on at once."""
+    folder = machine.root / ".codex" / "sessions" / "2026" / "05" / "01"
+    folder.mkdir(parents=True)
+    session = "019ed50c-2fb3-7002-a384-360bea6e7f04"
+    rollout = folder / f"rollout-2026-05-01T10-00-00-{session}.jsonl"
+    began_s = time.monotonic()
+    rollout.write_text(
+        json.dumps({"timestamp": "2026-05-01T10:00:00Z", "type": "session_meta", "payload": {"id": session}})
+        + "\n"
+    )
+    assert watching.next("read")["path"] == str(rollout)
+    assert time.monotonic() - began_s < 5.0
+
+
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_it_stops_following_when_told(watching: Watching, end: signal.Signals) -> None:
     """Ctrl-C and SIGTERM end it at once, cleanly."""

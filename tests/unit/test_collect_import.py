@@ -281,3 +281,32 @@ def test_it_keeps_the_sessions_of_a_file_apart(tmp_path: Path) -> None:
     border = len(runs[0])
     assert all(offset < border for session, _, offset in store.raw if session == first)
     assert {offset > border for session, _, offset in store.raw if session == second} == {True}
+
+
+def undated(number: int, timestamp: str | None = "soon") -> bytes:
+    record = json.loads(said(number)) | {"timestamp": timestamp}
+    return json.dumps(record).encode() + b"\n"
+
+
+def test_it_dates_the_head_of_a_file_by_what_comes_next(tmp_path: Path) -> None:
+    """Records with a bad or no time take the next good one of their session, and stand before it."""
+    file, store = tmp_path / "session.jsonl", Store()
+    file.write_bytes(undated(0) + undated(1, None) + all_said(range(2, 4)))
+    store.read(file)
+    messages = list(store.messages.values())
+    assert store.texts() == prompts(range(4))
+    assert [message.assumed_at for message in messages] == [messages[2].created_at] * 2 + [None] * 2
+    assert [message.created_at is None for message in messages] == [True, True, False, False]
+
+
+def test_it_dates_a_file_without_times_by_its_own(tmp_path: Path) -> None:
+    """Where no record has a good time, the file's counts; more of it later is sent alone."""
+    file, store = tmp_path / "session.jsonl", Store()
+    file.write_bytes(undated(0) + undated(1))
+    os.utime(file, (1_780_000_000, 1_780_000_000))
+    store.read(file)
+    assert [message.assumed_at for message in store.messages.values()] == [1_780_000_000_000] * 2
+    with file.open("ab") as log:
+        log.write(said(2))
+    assert store.read(file).new_messages == 1
+    assert store.texts() == prompts(range(3))

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from service.errors import RequestError
+from service.importers.formats import FORMATS
 from service.importers.wire import PartLine
 from service.model import bounds, json_items, sources
 from service.model import parts as part_forms
@@ -54,6 +55,13 @@ def text(field: str, value: str | None, *, most: int) -> str | None:
 def source(value: str) -> str:
     """The wire's name of a source."""
     return sources.canonical(name("source", value, most=bounds.MAX_SOURCE_CHARS))
+
+
+def format(value: str) -> str:
+    """The name of a transcript format that is known here: what no parser reads, nobody could read again."""
+    if value not in FORMATS:
+        raise RequestError(f"format must be one of {', '.join(sorted(FORMATS))}.")
+    return value
 
 
 def count(field: str, value: int | None) -> int | None:

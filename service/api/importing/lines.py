@@ -121,6 +121,8 @@ def _reason(said: str) -> str:
 
 def _session(line: SessionLine) -> SessionWrite:
     external_id = fields.id("externalId", line.external_id)
+    if line.parent_external_id == external_id:
+        raise RequestError("parentExternalId must name another session: none is its own parent.")
     parent = None if line.parent_external_id is None else fields.text(
         "parentExternalId", line.parent_external_id, most=MAX_ID_CHARS
     )  # fmt: skip
@@ -140,7 +142,7 @@ def _session(line: SessionLine) -> SessionWrite:
         duration_ms=fields.count("durationMs", line.duration_ms),
         created_at=fields.time("createdAt", line.created_at),
         kind=line.kind,
-        parent_external_id=parent if parent != external_id else None,  # a tree has no loops
+        parent_external_id=parent,
         status=fields.text("status", line.status, most=MAX_NAME_CHARS),
         attrs=line.attrs,
         announced=line.announced,
@@ -175,6 +177,7 @@ def _message(line: MessageLine) -> ImportedMessage:
         stream=None if line.stream is None else fields.stream(line.stream),
         lines=tuple(sorted({fields.offset("lines", offset) for offset in line.lines})),
         excerpt=line.excerpt,
+        assumed_at=fields.time("assumedAt", line.assumed_at),
     )
 
 
@@ -185,7 +188,7 @@ def _file(line: FileLine) -> FilePosition:
         machine=fields.name("machine", line.machine, most=200),
         path=fields.name("path", line.path, most=fields.MAX_PATH_BYTES),
         source=fields.source(line.source),
-        format=fields.name("format", line.format, most=100),
+        format=fields.format(line.format),
         stream=fields.stream(line.stream),
         inode=fields.offset("inode", line.inode, most=2**64 - 1),
         size=fields.offset("size", line.size),

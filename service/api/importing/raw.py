@@ -40,8 +40,11 @@ def read_raw(line: RawLine, budget: RawBudget) -> RawChunk:
     for offset, size in zip(line.offsets, line.sizes, strict=True):
         fields.offset("offsets", offset)
         fields.offset("sizes", size, most=budget.one_bytes)
+    ends = [offset + size for offset, size in zip(line.offsets, line.sizes, strict=True)]
     if any(later <= earlier for earlier, later in pairwise(line.offsets)):
         raise RequestError("offsets must ascend.")
+    if any(later < end for end, later in zip(ends, line.offsets[1:], strict=False)):
+        raise RequestError("offsets and sizes must not overlap: a line begins within the one before it.")
     budget.take(size := sum(line.sizes))
     try:
         packed = base64.b64decode(line.zstd, validate=True)
@@ -53,7 +56,7 @@ def read_raw(line: RawLine, budget: RawBudget) -> RawChunk:
     return RawChunk(
         session_external_id=session,
         source=fields.source(line.source),
-        format=fields.name("format", line.format, most=100),
+        format=fields.format(line.format),
         stream=fields.stream(line.stream),
         path=fields.name("path", line.path, most=10_000),
         offsets=tuple(line.offsets),

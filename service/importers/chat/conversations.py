@@ -2,10 +2,12 @@
 
 Rule: a line (or document) is a conversation when it has a list of messages (`messages`, ShareGPT's `conversations`),
 a list of conversations or of messages when it is a list, and one message of the file's own session when it names a
-role. No id depends on a path:
+role. No id depends on a folder:
     conversation with an id       that id; a short one ("17") with a hash of what is said up to the first answer
-    conversation in a line        hash of all that is said: a line is never written again
     conversation in a document    hash of what is said up to the first answer: it goes on when the document is written anew
+    conversation in a line        the same, and the file's name: other files may go on otherwise. Of several lines that
+                                  begin so, those that do not go on with the first: hash of all; and so in a file of
+                                  many, which is a set and no log
     file of messages              its name and a hash of its lines up to the first that is no instruction; until there is
                                   one, the instructions are held
 A message's id is its own, once in a session; else its place and a hash of what it says, so that nothing is written
@@ -45,6 +47,8 @@ ONLY_INSTRUCTIONS = "instructions before any message"
 LONG_ID_CHARS = 16
 """Of an id that is likely to be the only one of its kind."""
 MAX_HELD_LINES = 64
+MAX_HEADS = 256
+"""Beginnings in mind, of a file's conversations."""
 KEPT_IDS = 64
 """Of the file's last messages: an id that comes again is no message's own."""
 
@@ -65,11 +69,26 @@ class Talk(msgspec.Struct):
     totals: dict[str, int] = {}
 
 
+class Head(msgspec.Struct, frozen=True, array_like=True):
+    """A conversation that began in some way: how many messages it has so far, and a hash of them."""
+
+    messages: int
+    digest: str
+
+
+class Memory(msgspec.Struct):
+    talk: Talk = msgspec.field(default_factory=Talk)
+    """The file's own session."""
+    heads: dict[str, Head] = {}
+
+
 class ChatParser:
     def __init__(self, place: Place, state: State | None = None) -> None:
         self._place = place
-        self._talk = msgspec.convert(state, Talk) if state else Talk()
-        """The file's own session."""
+        memory = msgspec.convert(state, Memory) if state else Memory()
+        self._talk = memory.talk
+        self._heads = self._heads_before = memory.heads
+        """Conversations by how they begin, now and when the first line came that is held. Replaced, never changed."""
         self._held: list[tuple[Line, Said]] = []
 
     def feed(self, line: Line) -> Iterable[Found]:
@@ -91,8 +110,9 @@ class ChatParser:
             yield FoundSession(_session(self._talk, {}))
 
     def resume(self, end: int) -> Resume:
-        offset = self._held[0][0].offset if self._held else end
-        return Resume(offset, msgspec.to_builtins(self._talk))
+        if not self._held:
+            return Resume(end, msgspec.to_builtins(Memory(self._talk, self._heads)))
+        return Resume(self._held[0][0].offset, msgspec.to_builtins(Memory(self._talk, self._heads_before)))
 
     def _document(self, items: Sequence[Members], line: Line) -> Iterator[Found]:
         """A list: of conversations, or of the messages of one."""
@@ -120,19 +140,41 @@ class ChatParser:
         name = next(filter(None, given), "")
         if len(name) >= LONG_ID_CHARS:
             return name
-        if name or self._place.path.endswith(".json"):
-            answered = next((place for place, one in enumerate(said) if one.role == "assistant"), len(said))
-            said = said[: answered + 1]
-        return ":".join(filter(None, ("chat", name, _digest(one.digest for one in said))))
+        answered = next((place for place, one in enumerate(said) if one.role == "assistant"), len(said))
+        head = _digest(one.digest for one in said[: answered + 1])
+        if name:
+            return f"chat:{name}:{head}"
+        if self._place.path.endswith(".json"):
+            return f"chat:{head}"
+        whole = _digest(one.digest for one in said)
+        return f"chat:{self._stem}:{head}" if self._goes_on(head, said) else f"chat:{whole}"
+
+    @property
+    def _stem(self) -> str:
+        return self._place.stem[: record.MAX_NAME_CHARS - 60]
+
+    def _goes_on(self, head: str, said: Sequence[Said]) -> bool:
+        """Whether a line is the first conversation that begins so, or goes on with it."""
+        known = self._heads.get(head)
+        if known is None and len(self._heads) >= MAX_HEADS:
+            return False
+        if known is not None and _digest(one.digest for one in said[: known.messages]) != known.digest:
+            return False
+        whole = Head(len(said), _digest(one.digest for one in said))
+        if whole != known:
+            self._heads = self._heads | {head: whole}
+        return True
 
     def _own(self, line: Line, said: Said) -> Iterator[Found]:
         """A message that is a line of its own."""
         if not self._talk.session:
+            if not self._held:
+                self._heads_before = self._heads
             self._held.append((line, said))
             if said.role == "system" and len(self._held) < MAX_HELD_LINES:
                 return
             digest = _digest(held.data.decode(errors="replace") for held, _ in self._held)
-            self._talk = Talk(session=f"chat:{self._place.stem[: record.MAX_NAME_CHARS - 60]}:{digest}")
+            self._talk = Talk(session=f"chat:{self._stem}:{digest}")
             yield FoundSession(_session(self._talk, {}))
             held, self._held = self._held, []
         else:

@@ -157,7 +157,7 @@ class ClaudeCodeParser:
         content = _content(values, text, blocks.of_row)
         if content is None:
             return reasons.NO_MESSAGE
-        row = Row(values, content, line.offset, len(line.data), rows.name_of(values, text))
+        row = Row(values, content, line.offset, len(line.data), rows.name_of(values, text, line.offset))
         session, attrs = self._place_row(values, row.name)
         if not isinstance(content, str):
             self._link(values, content)
@@ -180,7 +180,7 @@ class ClaudeCodeParser:
         content = _content(values, text, blocks.of_row)
         if content is None:
             return reasons.NO_MESSAGE
-        row = Row(values, content, line.offset, len(line.data), rows.name_of(values, text))
+        row = Row(values, content, line.offset, len(line.data), rows.name_of(values, text, line.offset))
         session, attrs = self._place_row(values, row.name)
         for block in content if not isinstance(content, str) else ():
             self._tasks.note(block)
@@ -211,7 +211,7 @@ class ClaudeCodeParser:
         return None
 
     def _notice(self, values: dict[str, Any], text: bytes, line: Line) -> str | None:
-        name = rows.name_of(values, text)
+        name = rows.name_of(values, text, line.offset)
         session, attrs = self._place_row(values, name)
         if values.get("subtype") == "turn_duration":
             answer, duration_ms = self._window.latest(session), record.count(values.get("durationMs"))
@@ -238,7 +238,7 @@ class ClaudeCodeParser:
         attachment = values.get("attachment")
         if not isinstance(attachment, dict):
             return reasons.NO_MESSAGE
-        name = rows.name_of(values, text)
+        name = rows.name_of(values, text, line.offset)
         session, attrs = self._place_row(values, name)
         if attachment.get("type") == "queued_command":
             content = blocks.content(attachment.get("prompt"), text, blocks.of_queued)
@@ -256,7 +256,7 @@ class ClaudeCodeParser:
 
     def _progress(self, values: dict[str, Any], text: bytes, line: Line) -> str | None:
         """A sub-agent's row, told within the parent's; any other progress is left out."""
-        self._session_of(values, rows.name_of(values, text))
+        self._session_of(values, rows.name_of(values, text, line.offset))
         data = values.get("data")
         nested = data.get("message") if isinstance(data, dict) else None
         agent = record.identifier(data.get("agentId")) if isinstance(data, dict) else None
@@ -273,7 +273,7 @@ class ClaudeCodeParser:
         if (task := self._tasks.of(call)) is not None:
             self._describe(session, (str(call), task))
         nested = {"timestamp": values.get("timestamp")} | nested
-        row = Row(nested, content, line.offset, len(line.data), rows.name_of(nested, text))
+        row = Row(nested, content, line.offset, len(line.data), rows.name_of(nested, text, line.offset))
         take = self._take_answer if nested["type"] == "assistant" else self._take_user
         return take(row, session, {EXCERPT: True})
 
@@ -286,7 +286,7 @@ class ClaudeCodeParser:
         said = None if content is None else blocks.joined(blocks.texts(content))
         if said is None or speakers.is_notice(said):
             return reasons.QUEUED
-        row = Row(values, said, line.offset, len(line.data), rows.name_of(values, text))
+        row = Row(values, said, line.offset, len(line.data), rows.name_of(values, text, line.offset))
         session, attrs = self._place_row(values, row.name)
         draft = rows.user(row, session, attrs | {"queued": True})
         draft.queued = True

@@ -1,7 +1,7 @@
 """A row of type `user` or `assistant` as a draft of the message that it is, or is a piece of.
 
 Rule: a row's own id is the message's, except that an answer of the model has the model's id, which all its rows share.
-A row without an id is known by its content.
+A row without an id is known by its content, and where that tells no time, by its place too: the same may be said twice.
 """
 
 from __future__ import annotations
@@ -46,8 +46,11 @@ class Row(NamedTuple):
         return message if isinstance(message, dict) else {}
 
 
-def name_of(values: dict[str, Any], line: bytes) -> str:
-    return record.identifier(values.get("uuid")) or f"line-{sha256(line).hexdigest()[:32]}"
+def name_of(values: dict[str, Any], line: bytes, offset: int) -> str:
+    if name := record.identifier(values.get("uuid")):
+        return name
+    place = b"" if clock.from_iso(values.get("timestamp")) is not None else b"@%d" % offset
+    return f"line-{sha256(line + place).hexdigest()[:32]}"
 
 
 def user(row: Row, session: str, attrs: dict[str, Any]) -> Draft:

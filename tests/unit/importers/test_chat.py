@@ -76,6 +76,35 @@ def test_it_knows_the_roles_of_both_forms() -> None:
     assert [write.role for write in told(OWN)] == ["system", "user", "assistant", "assistant", "tool"]
 
 
+def talk(*texts: str) -> bytes:
+    roles = ["user", "assistant"] * len(texts)
+    said = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
+    return json.dumps({"messages": said}).encode() + b"\n"
+
+
+def test_it_goes_on_with_a_conversation_whose_line_was_written_longer() -> None:
+    """A line without an id that is written anew, or again below with more, is the same session and messages."""
+    before = messages(feed(FORMAT, talk("q", "a", "q2"), PATH))
+    after = messages(feed(FORMAT, talk("q", "a", "q2", "a2"), PATH))
+    assert before.items() < after.items()
+    assert messages(feed(FORMAT, talk("q", "a", "q2") + talk("q", "a", "q2", "a2"), PATH)) == after
+    assert messages(feed(FORMAT, talk("q", "a") * 3, PATH)) == messages(feed(FORMAT, talk("q", "a"), PATH))
+
+
+def test_it_tells_conversations_apart_that_only_begin_alike() -> None:
+    """A set may ask the same many times and hear the same first answer."""
+    data = talk("q", "a", "x") + talk("q", "a", "y") + talk("q", "a", "z", "w")
+    found = feed(FORMAT, data, PATH)
+    assert [len(list(group)) for group in by_session(found)] == [3, 3, 4]
+    assert messages(feed_in_halves(FORMAT, data, len(talk("q", "a", "x")), PATH)) == messages(found)
+
+
+def by_session(found: list[Any]) -> list[list[MessageWrite]]:
+    told = messages(found).values()
+    names = dict.fromkeys(write.session_external_id for write in told)
+    return [[write for write in told if write.session_external_id == name] for name in names]
+
+
 def test_it_reads_content_of_several_blocks() -> None:
     """Text blocks are the text; with anything else beside them all blocks are parts."""
     write = told(OWN)[2]
@@ -113,11 +142,14 @@ def test_it_uses_an_id_once() -> None:
 
 
 def test_it_names_conversations_by_what_they_say() -> None:
-    """The same line in another file is the same session; another continuation is another one."""
+    """The same line in a copy of the file is the same session; in another file it may go on otherwise."""
     other = CALLS.replace(b"One file.", b"Two files.")
-    names = [next(iter(sessions(feed(FORMAT, line + b"\n", PATH)))) for line in (CALLS, other)]
-    assert names[0] != names[1]
-    assert next(iter(sessions(feed(FORMAT, CALLS + b"\n", "/elsewhere/x.jsonl")))) == names[0]
+    named = {
+        path: next(iter(sessions(feed(FORMAT, CALLS + b"\n", path))))
+        for path in (PATH, "/elsewhere/chats.jsonl")
+    }
+    assert len(set(named.values())) == 1
+    assert next(iter(sessions(feed(FORMAT, other + b"\n", "/home/dev/sets/x.jsonl")))) != named[PATH]
 
 
 def test_it_tells_short_ids_of_two_sets_apart() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from claude_records import OTHER, PATH, SESSION, Conversation, call, result, text, thinking
-from feeding import feed, lines_of, messages, reasons, unaccounted
+from feeding import feed, feed_in_halves, lines_of, messages, reasons, unaccounted
 
 from service.importers.claude_code import FORMAT
 from service.importers.model import Found, FoundMessage, Line, Place
@@ -340,7 +340,18 @@ def test_it_knows_a_row_without_an_id_by_its_content() -> None:
     [(session, id)] = messages(feed(FORMAT, line + b"\n", PATH))
     assert session == SESSION
     assert id.startswith("line-")
-    assert [(session, id)] == list(messages(feed(FORMAT, b"\n" + line + b"\n", PATH)))
+    assert [(session, id)] == list(messages(feed(FORMAT, line + b"\n\n", PATH)))
+
+
+def test_it_tells_rows_apart_that_say_the_same_without_id_and_time() -> None:
+    """A word said twice is two messages; with a time, the same record twice is one."""
+    record = {"type": "user", "message": {"role": "user", "content": "yes"}}
+    line = msgspec.json.encode(record) + b"\n"
+    found = feed(FORMAT, line + line, PATH)
+    assert [write.text for write in messages(found).values()] == ["yes", "yes"]
+    assert messages(feed_in_halves(FORMAT, line + line, len(line), PATH)) == messages(found)
+    timed = msgspec.json.encode(record | {"timestamp": "2026-03-01T10:00:00Z"}) + b"\n"
+    assert len(messages(feed(FORMAT, timed + timed, PATH))) == 1
 
 
 def test_it_bounds_what_waits() -> None:
