@@ -191,11 +191,16 @@ def complete(
 
 async def forget_lines(batch: Batch, places: Collection[tuple[int, str]], *, told: Iterable[int]) -> None:
     """Messages that are no longer in a document keep no offsets there: other messages lie there now."""
-    if places:
+    if not places:
+        return
+    asked = batch.common | {"session_ids": array("int8", sorted({session_id for session_id, _ in places}))}
+    there = await (await batch.conn.execute(SQL["lines_of_sessions"], asked)).fetchall()
+    still = set(told)
+    gone = [row for row in there if (row["session_id"], row["stream"]) in places and row["id"] not in still]
+    if gone:
         params = batch.common | {
-            "session_id": array("int8", [session_id for session_id, _ in sorted(places)]),
-            "stream": array("text", [stream for _, stream in sorted(places)]),
-            "ids": array("int8", sorted(told)),
+            "message_id": array("int8", [row["id"] for row in gone]),
+            "stream": array("text", [row["stream"] for row in gone]),
         }
         await batch.conn.execute(SQL["forget_lines"], params)
 

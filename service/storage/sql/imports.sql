@@ -34,13 +34,22 @@ for no key update;
 -- No tombstone: a parser may find them again.
 delete from messages where workspace_id = %(workspace_id)s and id = any(%(ids)s::bigint[]) returning session_id;
 
+-- name: lines_of_sessions
+-- In which streams the messages of these sessions lie. Each message's by the primary key: in one statement with the
+-- documents the planner joined every document with every message.
+select m.session_id, m.id, l.stream
+from messages m
+cross join lateral (
+    select stream from message_lines
+    where workspace_id = %(workspace_id)s and message_id = m.id
+    offset 0
+) l
+where m.workspace_id = %(workspace_id)s and m.session_id = any(%(session_ids)s::bigint[]);
+
 -- name: forget_lines
--- Of these documents: where messages lay that are no longer there.
 delete from message_lines l
-using unnest(%(session_id)s::bigint[], %(stream)s::text[]) as w (session_id, stream)
-join messages m on m.workspace_id = %(workspace_id)s and m.session_id = w.session_id
-where l.workspace_id = %(workspace_id)s and l.message_id = m.id and l.stream = w.stream
-    and l.message_id <> all(%(ids)s::bigint[]);
+using unnest(%(message_id)s::bigint[], %(stream)s::text[]) as w (message_id, stream)
+where l.workspace_id = %(workspace_id)s and l.message_id = w.message_id and l.stream = w.stream;
 
 -- name: count_forgotten
 update sessions s set message_count = s.message_count - w.gone
