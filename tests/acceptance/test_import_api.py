@@ -91,6 +91,23 @@ def test_it_stores_a_request_and_says_what_is_new(api: httpx.Client) -> None:
     assert [found["externalId"] for found in around["messages"]] == ["msg"]
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (raw({0: b"abc", 2: b"x"}), "s: offsets and sizes must not overlap"),
+        (raw({0: b"abc"}) | {"format": "abacus"}, "s: format must be one of aider, chat, "),
+        (position() | {"format": "abacus"}, "format must be one of aider, chat, "),
+        (session(parentExternalId="s"), "s: parentExternalId must name another session"),
+    ],
+)
+def test_it_refuses_what_nobody_could_read_again(api: httpx.Client, line: dict[str, Any], says: str) -> None:
+    """Each with a sentence of its own, and without harm to the others."""
+    told = send(api, session(), message("u1"), line)
+    assert len(told["errors"]) == 1
+    assert says in told["errors"][0]
+    assert (told["sessions"], told["messages"]) == (1, 1)
+
+
 def test_it_answers_a_write_with_its_token(api: httpx.Client) -> None:
     """X-Commit, by which a search finds what was imported."""
     answer = api.post("/api/import", content=ndjson(session(), message("u1", textContent="zanzibar")))

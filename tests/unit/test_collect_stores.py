@@ -82,6 +82,14 @@ def test_it_counts_what_lies_in_a_place(tmp_path: Path) -> None:
     assert (tool.sessions, tool.waiting, tool.read_at_ms) == (3, 0, 5)
 
 
+def test_it_counts_no_session_in_an_empty_file(tmp_path: Path) -> None:
+    """A file with nothing in it waits to be read, and is no session."""
+    (tmp_path / "a.jsonl").write_bytes(b"")
+    spots = [Spot("claude-code", str(tmp_path), r".+\.jsonl")]
+    (tool,) = survey(spots, list(Finder({}.__setitem__).at(spots)), {}, {})
+    assert (len(tool.files), tool.sessions, tool.size) == (1, 0, 0)
+
+
 class Following:
     """A follower in a thread, and what it has read."""
 
