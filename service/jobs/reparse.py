@@ -17,10 +17,10 @@ from service.importers.model import Format, Found, FoundMessage, FoundSession, L
 from service.importers.undated import Dated, Undated
 from service.model.imported import ImportedMessage
 from service.model.session import SessionWrite
-from service.storage import imports, raw_chunks
 from service.storage.database import Database
-from service.storage.imports import Brought
-from service.storage.raw_chunks import Stream
+from service.storage.importing import imports, raw_chunks
+from service.storage.importing.imports import Brought
+from service.storage.importing.raw_chunks import Stream
 
 MOST_MESSAGES = 2000
 """Held at once; a message that a parser tells again within so many is stored once."""

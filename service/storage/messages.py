@@ -13,8 +13,8 @@ import msgspec
 
 from service.model import ids, titles
 from service.model.message import Part
-from service.storage import raw_chunks, repeats
 from service.storage.database import Connection
+from service.storage.importing import raw_chunks, repeats
 from service.storage.queries import load
 
 SQL = load("messages")

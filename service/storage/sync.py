@@ -14,10 +14,10 @@ import msgspec
 
 from service.model.message import MessageWrite
 from service.model.session import SessionWrite
-from service.storage import meeting
 from service.storage.attempts import Refused, in_one_transaction
 from service.storage.batch import Batch, session_writes
 from service.storage.database import Connection, Database
+from service.storage.importing import meeting
 from service.storage.resolve import Found, Ref
 from service.storage.sync_rows import Key, fold
 

@@ -14,9 +14,10 @@ from service.model import zstd
 from service.model.imported import FilePosition, ImportedMessage, RawChunk
 from service.model.message import MessageWrite, Part
 from service.model.session import SessionWrite
-from service.storage import change_log, imports, messages, people, sessions, sync
+from service.storage import change_log, messages, people, sessions, sync
 from service.storage.database import Connection, Database
-from service.storage.imports import Brought, Imported
+from service.storage.importing import imports
+from service.storage.importing.imports import Brought, Imported
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 SOURCE = "claude-code"

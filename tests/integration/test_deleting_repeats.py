@@ -9,8 +9,8 @@ import pytest
 from import_bench import NOW, SOURCE, Bench, chunk, client, found, new_bench
 
 from service.model.session import SessionWrite
-from service.storage import raw_chunks
 from service.storage.database import open_database
+from service.storage.importing import raw_chunks
 
 SECRET = "The vault's\ncode is 0451-ÄÖ and nobody may know."
 PARENT = SessionWrite(external_id="s", source=SOURCE)

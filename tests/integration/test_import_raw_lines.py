@@ -13,8 +13,8 @@ from import_bench import SOURCE, STREAM, Bench, chunk, found, new_bench, positio
 from service.model import zstd
 from service.model.imported import RawChunk
 from service.model.session import SessionWrite
-from service.storage import raw_chunks
 from service.storage.database import open_database
+from service.storage.importing import raw_chunks
 
 SESSION = SessionWrite(external_id="s", source=SOURCE)
 LINES = {0: b"aaaa", 10: b"bbbb", 20: b"cccc", 30: b"dddd"}

@@ -13,9 +13,10 @@ from import_bench import NOW, SOURCE, STREAM, Bench, call, chunk, client, found,
 
 from service.model import zstd
 from service.model.session import SessionWrite
-from service.storage import import_files, imports, raw_chunks, sessions
+from service.storage import sessions
 from service.storage.attempts import Refused
 from service.storage.database import open_database
+from service.storage.importing import import_files, imports, raw_chunks
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from service.jobs.reparse import Reparsed, reparse
 from service.model.message import MessageWrite
 from service.model.session import SessionWrite
 from service.settings import Settings
-from service.storage import imports, messages
+from service.storage import messages
+from service.storage.importing import imports
 
 LINES = [
     b'["u1","user","Why?"]',

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from service.model.message import MessageWrite, Part
 from service.model.session import SessionWrite
-from service.storage import filling, twins
-from service.storage.twins import Coming, Known, Meeting, text_key
+from service.storage import filling
+from service.storage.importing import twins
+from service.storage.importing.twins import Coming, Known, Meeting, text_key
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

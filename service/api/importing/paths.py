@@ -16,7 +16,7 @@ from service.api.importing import lines
 from service.api.importing.storing import ImportStored, store
 from service.importers.wire import FileLine, MessageLine, RawLine, SessionLine
 from service.model import sources
-from service.storage import import_files
+from service.storage.importing import import_files
 
 LARGE_BYTES = 64 * 1024
 LINES = (SessionLine, MessageLine, RawLine, FileLine)

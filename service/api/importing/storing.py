@@ -10,9 +10,10 @@ from service.api.gate.routes import Call
 from service.api.importing.lines import Lines
 from service.model.imported import FilePosition, ImportedMessage, RawChunk
 from service.model.session import SessionWrite
-from service.storage import apart, imports
+from service.storage import apart
 from service.storage.attempts import Refused
-from service.storage.imports import Brought, Fate
+from service.storage.importing import imports
+from service.storage.importing.imports import Brought, Fate
 
 Item = SessionWrite | ImportedMessage | RawChunk | FilePosition
 WHY = {

@@ -16,9 +16,9 @@ import msgspec
 
 from service.model import zstd
 from service.model.imported import RawChunk
-from service.storage import repeats
 from service.storage.arrays import array, columns
 from service.storage.database import Connection, Database
+from service.storage.importing import repeats
 from service.storage.queries import load
 
 SQL = load("raw_chunks")

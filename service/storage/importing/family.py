@@ -13,13 +13,13 @@ import msgspec
 
 from service.model.imported import ImportedMessage
 from service.model.message import MessageWrite
-from service.storage import twins
 from service.storage.arrays import array
 from service.storage.batch import Batch
+from service.storage.importing import twins
+from service.storage.importing.twins import Known
 from service.storage.plans import Adopted, Met
 from service.storage.queries import load
 from service.storage.sync_rows import Key
-from service.storage.twins import Known
 
 SQL = load("family")
 _TOOL_PARTS = ("tool-call", "tool-result")

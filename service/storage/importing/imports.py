@@ -15,11 +15,11 @@ import msgspec
 
 from service.model.imported import FilePosition, ImportedMessage, RawChunk
 from service.model.session import SessionWrite
-from service.storage import import_files, meeting, raw_chunks
 from service.storage.arrays import array
 from service.storage.attempts import in_one_transaction
 from service.storage.batch import Batch, session_writes
 from service.storage.database import Connection, Database
+from service.storage.importing import import_files, meeting, raw_chunks
 from service.storage.queries import load
 from service.storage.resolve import Found, Missing, Ref, Target
 from service.storage.sync_rows import Key, merge

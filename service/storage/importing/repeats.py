@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from service.model.message import Part
-from service.storage import twins
+from service.storage.importing import twins
 
 LONG_CHARS = 24
 """Of a text that hardly anybody says twice by chance."""

@@ -9,13 +9,14 @@ import msgspec
 
 from service.model.imported import ImportedMessage
 from service.model.message import MessageWrite
-from service.storage import family, filling, twins
+from service.storage import filling
 from service.storage.arrays import array
 from service.storage.batch import Batch
+from service.storage.importing import family, twins
+from service.storage.importing.twins import Coming, Known, Meeting
 from service.storage.plans import Met, Taken
 from service.storage.queries import load
 from service.storage.sync_rows import Key, fold, spoken
-from service.storage.twins import Coming, Known, Meeting
 
 SQL = load("meeting")
 NEW = Meeting()
