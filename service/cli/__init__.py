@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import click
 
-from service.cli import asking, auditing, backup, importing, people, processes, upkeep
+from service.cli import asking, auditing, backup, people, processes, upkeep
 from service.cli.flags import Verbs
+from service.cli.importing import verbs as importing
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -14,7 +14,8 @@ import click
 import msgspec
 import structlog
 
-from service.cli import output, progress, tables
+from service.cli import output, progress
+from service.cli.importing import tables
 from service.client import Client
 from service.collect import machine, places
 from service.collect.find import Finder, given

@@ -37,7 +37,7 @@ def import_verb(
     backscroll import ~/exports --source aider --dry-run
     backscroll import --watch
     """
-    from service.cli import imported
+    from service.cli.importing import imported
 
     asked = imported.Asked(
         paths=paths, source=source, workspace=workspace, watch=watch, trial=dry_run, restore=restore
@@ -54,7 +54,7 @@ def sources(settings: Settings, as_json: bool) -> None:
     \b
     backscroll sources
     """
-    from service.cli import imported
+    from service.cli.importing import imported
 
     imported.tell_sources(settings, as_json=as_json)
 
@@ -112,7 +112,8 @@ def reparse(
     """
     import msgspec
 
-    from service.cli import output, reparsing
+    from service.cli import output
+    from service.cli.importing import reparsing
 
     done = reparsing.run(settings, source=source, session=session, workspace=workspace, quiet=as_json)
     if as_json:

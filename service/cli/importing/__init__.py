@@ -1,0 +1,1 @@
+"""The verbs of transcripts: `import`, `sources`, `connect`, `reparse`, and what they print."""
