@@ -6,6 +6,7 @@
     ├── DatabaseError         Postgres cannot be used as it is                       exit 4
     │   ├── MigrationError    the schema is not the one this program knows
     │   └── DatabaseUnavailable   no connection now; try again                       503
+    │       └── NoRoom            its disk is full; nothing was stored               503
     ├── Unreachable           the command line finds no service                      exit 4
     ├── RequestError          the caller's doing; carries its HTTP status            400
     │   ├── Unauthorized                                                             401
@@ -50,6 +51,10 @@ class MigrationError(DatabaseError):
 class DatabaseUnavailable(DatabaseError):
     status = 503
     retry_after_s: float = 1.0
+
+
+class NoRoom(DatabaseUnavailable):
+    retry_after_s = 30.0
 
 
 class Unreachable(BackscrollError):

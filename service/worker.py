@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 
 from service.bootstrap import Resources
+from service.errors import DatabaseUnavailable
 from service.jobs import schedule
 from service.jobs.backlog import Backlog
 from service.jobs.embed import embed_for_ever
@@ -31,6 +32,8 @@ log = structlog.get_logger()
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 30.0
+LONGEST_PAUSE_WITHOUT_DATABASE_S = 2.0
+"""Postgres that is away comes back, and to ask whether it has costs nothing."""
 STEADY_S = 60.0
 """A part that ran for so long before it failed starts again after the first pause."""
 
@@ -71,12 +74,29 @@ async def kept_running(name: str, part: Part, *, failed: Callable[[], None] = la
         error = task.exception()
         if error is None:
             return
-        pause_s = (
-            FIRST_PAUSE_S if time.monotonic() - started_s > STEADY_S else min(2 * pause_s, LONGEST_PAUSE_S)
-        )
+        pause_s = next_pause_s(pause_s, error, ran_s=time.monotonic() - started_s)
         failed()
         log.warning("part_failed", part=name, error=named(error), again_in_s=pause_s)
         await asyncio.sleep(pause_s)
+
+
+def next_pause_s(last_s: float, error: BaseException, *, ran_s: float) -> float:
+    """How long to wait after a part has failed.
+
+    >>> next_pause_s(20.0, OSError(), ran_s=1.0), next_pause_s(20.0, DatabaseUnavailable(), ran_s=1.0)
+    (30.0, 2.0)
+    """
+    if ran_s > STEADY_S:
+        return FIRST_PAUSE_S
+    longest_s = LONGEST_PAUSE_WITHOUT_DATABASE_S if is_of_database(error) else LONGEST_PAUSE_S
+    return min(2 * last_s, longest_s)
+
+
+def is_of_database(error: BaseException) -> bool:
+    """Whether nothing but the absence of Postgres ended a part, be it in several of its tasks."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_of_database(each) for each in error.exceptions)
+    return isinstance(error, DatabaseUnavailable)
 
 
 def named(error: BaseException) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from service.jobs.purge import Deleted
 from service.storage.change_log import FACTS, WORDS, Change
 
 
@@ -55,6 +56,18 @@ def for_meaning(changes: Iterable[Change]) -> dict[int, Work]:
         if change.tbl == "messages" and change.op != "D" and change.cols & WORDS:
             add_message(work.setdefault(change.workspace_id, Work()), change)
     return work
+
+
+def deleted(changes: Iterable[Change]) -> Deleted | None:
+    """The most that is gone: a workspace, a session or message, or nothing.
+
+    >>> deleted([Change(7, "messages", "D", 5, 3, None, -1), Change(7, "messages", "I", 6, 3, None, -1)])
+    'row'
+    """
+    gone = {change.tbl for change in changes if change.op == "D"}
+    if "workspaces" in gone:
+        return "workspace"
+    return "row" if gone & {"sessions", "messages"} else None
 
 
 def add_message(work: Work, change: Change) -> None:

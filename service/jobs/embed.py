@@ -18,6 +18,7 @@ import structlog
 from indexing.embedder import SentenceTransformerEmbedder, model_name, prepare_query_embedder
 from indexing.ports import Embedder
 from service.bootstrap import Resources
+from service.errors import DatabaseUnavailable
 from service.jobs import documents
 from service.jobs.split_messages import split_ids
 from service.jobs.sweep import enqueue_missing
@@ -34,6 +35,7 @@ FIRST_BATCH = 8
 GREATEST_BATCH = 256
 BATCH_S = 2.0
 """About how long a batch of a backlog may compute: what is written meanwhile waits for it."""
+LOSS_S = 1.0
 LOOK_S = 5.0
 """What another process has queued, or had claimed when it died, is seen after so long at most."""
 
@@ -49,7 +51,17 @@ async def embed_for_ever(resources: Resources, queued: asyncio.Event) -> None:
     while True:
         embedder = await load(resources)
         await in_background(prepare_query_embedder, embedder, settings.models_dir)
-        await embed_queue(resources.db, embedder, queued)
+        await embed_through_losses(resources.db, embedder, queued)
+
+
+async def embed_through_losses(db: Database, embedder: Embedder, queued: asyncio.Event) -> None:
+    """As `embed_queue`; when Postgres goes away it waits, since to load the model again takes many seconds."""
+    while True:
+        try:
+            return await embed_queue(db, embedder, queued)
+        except DatabaseUnavailable as error:
+            log.warning("embedding_waits", error=type(error).__name__, again_in_s=LOSS_S)
+            await asyncio.sleep(LOSS_S)
 
 
 async def load(resources: Resources) -> SentenceTransformerEmbedder:

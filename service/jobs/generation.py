@@ -17,6 +17,7 @@ from indexing.indexer import Held
 from indexing.model import Unit
 from service.jobs import changed, documents
 from service.jobs.changed import Work
+from service.jobs.purge import Deleted
 from service.jobs.threads import in_thread
 from service.live.feed import Tick
 from service.storage import messages, people
@@ -43,6 +44,8 @@ class Generation:
         self.writer = writer
         self.uncommitted = 0
         """Documents that are in and cannot be found yet."""
+        self.dropped: Deleted | None = None
+        """Whether the last tick was compared, and the index held what no table has."""
         self._taken = 0
         self._token = writer.cursor()
         """Of the last tick that is in as a whole."""
@@ -54,7 +57,7 @@ class Generation:
 
     async def take(self, tick: Tick, *, report: Report = lambda done: None) -> int:
         """Take in what the tick brings; it is found after `commit`. How many documents came in."""
-        before = self._taken
+        before, self.dropped = self._taken, None
         if tick.gap:
             await self._compare(tick.since, report)
         else:
@@ -121,8 +124,9 @@ class Generation:
             workspaces = await people.workspace_ids(conn)
         surplus = await self._compare_unit("session", workspaces, unseen_by, lambda done: None)
         await in_thread(self.writer.remove, sessions=surplus)
-        surplus = await self._compare_unit("message", workspaces, unseen_by, report)
-        await in_thread(self.writer.remove, messages=surplus)
+        gone = await self._compare_unit("message", workspaces, unseen_by, report)
+        await in_thread(self.writer.remove, messages=gone)
+        self.dropped = "row" if surplus or gone else None
 
     async def _compare_unit(
         self, unit: Unit, workspaces: Iterable[int], unseen_by: str, report: Report

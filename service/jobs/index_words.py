@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 
 from indexing.fulltext import IndexDamaged, new_generation, open_writer, swap
-from service.jobs import marker
+from service.jobs import changed, marker, purge
 from service.jobs.backlog import Backlog, commit_gap_s
 from service.jobs.election import elected
 from service.jobs.generation import Generation
@@ -92,6 +92,7 @@ class WordIndex:
     async def rebuild(self) -> None:
         """Fill a new generation from the tables, bring it up to the present, put it in the place of the old one."""
         started_s, total = time.monotonic(), await self._messages_in_all()
+        purge.begin(self._directory)
         new = Generation(self._db, await in_thread(new_generation, self._directory))
         done_with: Generation | None = new
         try:
@@ -106,6 +107,7 @@ class WordIndex:
             if done_with is not None:
                 await in_thread(done_with.writer.close)
         marker.clear(self._directory)
+        purge.end(self._directory)
         log.info("text_index_rebuilt", messages=total, seconds=round(time.monotonic() - started_s, 1))
 
     async def _open(self) -> None:
@@ -123,6 +125,8 @@ class WordIndex:
             async with self._turn:
                 self._backlog.took(await self._current.take(tick))
                 self._last = tick
+                if deleted := self._current.dropped or changed.deleted(tick.changes):
+                    await in_thread(purge.note, self._directory, deleted)
             self._took.set()
             await asyncio.sleep(min(REST_S, time.monotonic() - started_s))
 
@@ -144,9 +148,9 @@ class WordIndex:
                 self._behind_the_log = tick
 
     async def _heed_requests(self) -> None:
-        """Rebuild whenever `marker` asks for it."""
+        """Rebuild whenever `marker` asks for it, or what was deleted shall leave the files."""
         while True:
-            if marker.read(self._directory) is not None:
+            if marker.read(self._directory) is not None or purge.is_due(self._directory):
                 await self.rebuild()
             await asyncio.sleep(LOOK_S)
 

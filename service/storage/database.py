@@ -17,14 +17,20 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from service.errors import DatabaseUnavailable, SettingError
+from service.errors import DatabaseUnavailable, NoRoom, SettingError
 from service.model import snapshot
-from service.storage import arrays
+from service.storage import arrays, link
 from service.storage.timing import TimedCursor
 
 Connection = psycopg.AsyncConnection[DictRow]
 
 UNAVAILABLE = "Postgres cannot be reached now; try again in a moment."
+NO_ROOM = (
+    "The disk of the database is full, so nothing of this was stored: make room on it, then send this again."
+)
+RECONNECT_S = 2.0
+"""How long the pool tries to replace a lost connection by itself. Longer, and its pauses grow until nobody is let in
+for a while after Postgres is back; when it has given up, the next who asks makes it try anew."""
 LOST = (psycopg.OperationalError, PoolTimeout)
 """What psycopg raises when the server is away, starts, or stops; not what a statement's own fault raises."""
 
@@ -74,6 +80,8 @@ class Database:
                     raise
                 await conn.execute("commit")
         except LOST as error:
+            if isinstance(error, psycopg.errors.DiskFull):
+                raise NoRoom(NO_ROOM) from error
             if isinstance(error, psycopg.OperationalError) and not is_loss(error):
                 raise
             raise DatabaseUnavailable(UNAVAILABLE) from error
@@ -124,7 +132,8 @@ async def open_database(url: str, *, pool_size: int = 16, name: str = "backscrol
         timeout=5.0,
         open=False,
         name=name,
-        check=AsyncConnectionPool.check_connection,
+        reconnect_timeout=RECONNECT_S,
+        check=link.check,
         configure=become_app,
         connection_class=psycopg.AsyncConnection[DictRow],
         kwargs={
@@ -132,6 +141,7 @@ async def open_database(url: str, *, pool_size: int = 16, name: str = "backscrol
             "cursor_factory": TimedCursor,
             "autocommit": True,
             "application_name": name,
+            **link.PARAMETERS,
         },
     )
     try:
@@ -155,7 +165,8 @@ async def become_app(conn: psycopg.AsyncConnection[Any]) -> None:
     """Put the owner's rights down for good measure, cap what one statement may take, and teach it our arrays."""
     arrays.register(conn)
     await conn.execute(
-        "set role backscroll_app; set statement_timeout = '60s'; set idle_in_transaction_session_timeout = '60s'"
+        f"set role backscroll_app; set statement_timeout = '{link.STATEMENT_S}s'; "
+        f"set idle_in_transaction_session_timeout = '60s'; {link.SERVER_SIDE}"
     )
 
 

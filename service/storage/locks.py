@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from service.errors import DatabaseUnavailable
+from service.storage import link
 from service.storage.database import UNAVAILABLE, is_loss
 from service.storage.queries import load
 
@@ -45,7 +46,8 @@ async def if_alone(url: str, name: str) -> AsyncIterator[bool]:
 async def still(conn: Owner) -> None:
     """Errors: `DatabaseUnavailable` when the connection is gone, and the lock with it."""
     try:
-        await conn.execute("select")
+        with link.answered_within(conn, link.CHECK_S):
+            await conn.execute("select")
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(UNAVAILABLE) from error
 
@@ -59,8 +61,9 @@ async def _taken(conn: Owner, name: str) -> bool:
 async def _connected(url: str) -> AsyncIterator[Owner]:
     try:
         async with await psycopg.AsyncConnection.connect(
-            url, autocommit=True, application_name="backscroll-lock"
+            url, autocommit=True, application_name="backscroll-lock", **link.PARAMETERS
         ) as conn:
+            await conn.execute(link.SERVER_SIDE)
             yield conn
     except psycopg.OperationalError as error:
         if is_loss(error):

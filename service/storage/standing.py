@@ -11,6 +11,7 @@ import psycopg
 import structlog
 from psycopg.rows import DictRow, dict_row
 
+from service.storage import link
 from service.storage.database import Connection
 
 log = structlog.get_logger()
@@ -42,13 +43,9 @@ async def connected(url: str, *, role: Role, name: str) -> AsyncIterator[Connect
         url,
         autocommit=True,
         row_factory=dict_row,
-        connect_timeout=5,
         application_name=f"backscroll-{name}",
-        keepalives_idle=10,
-        keepalives_interval=5,
-        keepalives_count=3,
-        tcp_user_timeout=15_000,
+        **link.PARAMETERS,
     )
     async with conn:
-        await conn.execute(f"set role {role}")
+        await conn.execute(f"set role {role}; {link.SERVER_SIDE}")
         yield conn

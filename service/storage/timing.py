@@ -15,6 +15,7 @@ from typing import Any
 from psycopg import AsyncCursor
 from psycopg.rows import Row
 
+from service.storage.link import answered_within
 from service.storage.queries import name_of
 
 MOST_TOLD = 8
@@ -55,14 +56,17 @@ def collected() -> Iterator[Timings]:
 
 
 class TimedCursor(AsyncCursor[Row]):
-    """psycopg's cursor, which tells the request in whose context it runs how long a statement took."""
+    """psycopg's cursor, which tells the request in whose context it runs how long a statement took, and does not wait
+    for ever."""
 
     async def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         timings = collecting.get()
         if timings is None:
-            return await super().execute(query, params, **options)
+            with answered_within(self.connection):
+                return await super().execute(query, params, **options)
         started_s = time.perf_counter()
         try:
-            return await super().execute(query, params, **options)
+            with answered_within(self.connection):
+                return await super().execute(query, params, **options)
         finally:
             timings.add(name_of(query), time.perf_counter() - started_s)

@@ -1,0 +1,65 @@
+"""The link to Postgres: both sides notice within seconds that the other one is gone without a word.
+
+A process that dies says goodbye (its kernel closes the connection). A machine that loses power, a cable, a firewall that
+forgets do not, and then TCP alone waits for a quarter of an hour, and Postgres for two: with an advisory lock that the
+dead one held. Hence keepalives on both sides; and, for a proxy between us that lives while what is behind it does not,
+a limit to how long an answer may be missing, after which the connection is cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+PARAMETERS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""Of libpq, for every connection that we make."""
+SERVER_SIDE = (
+    "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3; "
+    "set tcp_user_timeout = '15s'"
+)
+"""To be said on a new connection; without meaning on a socket of this machine."""
+CHECK_S = 2.0
+"""A connection that rested answers an empty question within this time, or is not used any more."""
+STATEMENT_S = 60
+"""After so long the server gives up on a statement."""
+GRACE_S = 10.0
+"""And so much later we give up on the server."""
+
+
+async def check(conn: psycopg.AsyncConnection[Any]) -> None:
+    """Errors: `psycopg.OperationalError` when nobody answers any more."""
+    with answered_within(conn, CHECK_S):
+        await AsyncConnectionPool.check_connection(conn)
+
+
+@contextmanager
+def answered_within(
+    conn: psycopg.AsyncConnection[Any], seconds: float = STATEMENT_S + GRACE_S
+) -> Iterator[None]:
+    """Cut the connection when the block lasts longer: what waits in it then meets `psycopg.OperationalError`."""
+    timer = asyncio.get_running_loop().call_later(seconds, cut, conn)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def cut(conn: psycopg.AsyncConnection[Any]) -> None:
+    """End the connection at our end, so that whoever reads from it reads its end; psycopg then cleans up by itself."""
+    if conn.closed:
+        return
+    with socket.socket(fileno=os.dup(conn.fileno())) as ours:
+        ours.shutdown(socket.SHUT_RDWR)
