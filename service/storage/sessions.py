@@ -169,9 +169,11 @@ async def patch(conn: Connection, workspace_id: int, id: int, change: SessionPat
 
 
 async def delete(conn: Connection, workspace_id: int, session_ids: Sequence[int]) -> None:
-    """Delete sessions with all that hangs on them, and leave tombstones."""
+    """Delete sessions with all that hangs on them, and leave tombstones. Files that told of them only are forgotten: what
+    their parser had kept tells of them, too."""
     params = {"workspace_id": workspace_id, "ids": list(session_ids)}
     await conn.execute(SQL["bury"], params)
+    await conn.execute(SQL["forget_files"], params)
     await conn.execute(SQL["delete"], params)
 
 

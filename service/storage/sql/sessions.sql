@@ -62,6 +62,17 @@ select workspace_id, 'session', case when source_provisional then '' else source
 from sessions
 where workspace_id = %(workspace_id)s and id = any(%(ids)s);
 
+-- name: forget_files
+-- Positions of files of which every kept line told of these sessions. The next import reads such a file once more, and
+-- what it tells stays deleted.
+delete from import_files f
+where f.workspace_id = %(workspace_id)s
+    and f.stream in (
+        select c.stream from raw_chunks c where c.workspace_id = %(workspace_id)s and c.session_id = any(%(ids)s))
+    and not exists (
+        select from raw_chunks c
+        where c.workspace_id = %(workspace_id)s and c.stream = f.stream and not c.session_id = any(%(ids)s));
+
 -- name: delete
 -- Messages, parts, records, raw lines, passages and tags go by foreign key; vectors with their last passage.
 delete from sessions where workspace_id = %(workspace_id)s and id = any(%(ids)s);
