@@ -19,7 +19,9 @@ class Words:
     """Texts without end, for any number of threads."""
 
     def __init__(self, seed: int) -> None:
-        self._texts = [message.get("textContent") or "" for _, messages in sample.read(0) for message in messages]
+        self._texts = [
+            message.get("textContent") or "" for _, messages in sample.read(0) for message in messages
+        ]
         self._texts = [text for text in self._texts if text]
         self._numbers = itertools.count(seed % 1000 * 100_000)
         self._lock = threading.Lock()
