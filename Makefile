@@ -20,6 +20,9 @@ test-clients: $(VENV)/.dev ## run real client plugins from npm against a service
 crash-test: $(VENV)/.dev ## kill everything at random, 50 times, while it is written to; nothing may be lost (half an hour; ROUNDS=, SEED=)
 	PYTHONPATH=. $(BIN)/python tests/endurance/crash.py --rounds $(or $(ROUNDS),50) $(if $(SEED),--seed $(SEED)) --json crash-test.json
 
+soak: $(VENV)/.dev ## 50 clients that send and 16 that search for 10 minutes: errors, memory, connections, lag (MINUTES=)
+	PYTHONPATH=. $(BIN)/python tests/endurance/soak.py --minutes $(or $(MINUTES),10) --json soak.json
+
 check: $(VENV)/.dev ## lint, types, import contracts, house tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

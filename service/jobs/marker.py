@@ -21,19 +21,21 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 def ask(directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
     write(directory, Progress())
 
 
 def read(directory: Path) -> Progress | None:
-    """None: nobody has asked, or it is done."""
+    """None: nobody has asked, or it is done. A file that a crash tore asks too."""
     try:
         return msgspec.json.decode((directory / NAME).read_bytes(), type=Progress)
     except FileNotFoundError:
         return None
+    except msgspec.DecodeError:
+        return Progress()
 
 
 def write(directory: Path, progress: Progress) -> None:
+    directory.mkdir(parents=True, exist_ok=True)  # it may have been taken away meanwhile
     draft = directory / f"{NAME}.draft"
     draft.write_bytes(msgspec.json.encode(progress))
     draft.replace(directory / NAME)

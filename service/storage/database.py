@@ -135,7 +135,7 @@ async def open_database(url: str, *, pool_size: int = 16, name: str = "backscrol
         reconnect_timeout=RECONNECT_S,
         check=link.check,
         configure=become_app,
-        connection_class=psycopg.AsyncConnection[DictRow],
+        connection_class=link.Link[DictRow],
         kwargs={
             "row_factory": dict_row,
             "cursor_factory": TimedCursor,

@@ -61,6 +61,30 @@ async def damaged_vector_indexes(conn: Connection) -> list[str]:
     return [row["name"] for row in await (await conn.execute(SQL["damaged_vector_indexes"])).fetchall()]
 
 
+async def has_vector_index(conn: Connection, name: str) -> bool:
+    row = await (await conn.execute(SQL["has_vector_index"], {"name": name})).fetchone()
+    assert row is not None
+    return bool(row["there"])
+
+
+async def miscounted(conn: Connection, workspace_id: int) -> int:
+    """How many sessions have another count of messages than messages."""
+    row = await (await conn.execute(SQL["miscounted"], {"workspace_id": workspace_id})).fetchone()
+    assert row is not None
+    return int(row["sessions"])
+
+
+async def recount(conn: Connection, workspace_id: int) -> int:
+    """Write down what there is; of how many sessions that was something else."""
+    return (await conn.execute(SQL["recount"], {"workspace_id": workspace_id})).rowcount
+
+
+async def unsplit(conn: Connection, workspace_id: int, cursor: str) -> list[int]:
+    """Messages without passages that whoever splits them, at `cursor`, has passed."""
+    params = {"workspace_id": workspace_id, "cursor": cursor}
+    return [row["id"] for row in await (await conn.execute(SQL["unsplit"], params)).fetchall()]
+
+
 async def _texts(conn: Connection, statement: str, workspace_id: int) -> int:
     row = await (await conn.execute(SQL[statement], {"workspace_id": workspace_id})).fetchone()
     assert row is not None

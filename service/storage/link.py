@@ -9,13 +9,15 @@ a limit to how long an answer may be missing, after which the connection is cut.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import psycopg
+from psycopg.rows import Row
 from psycopg_pool import AsyncConnectionPool
 
 PARAMETERS: dict[str, Any] = {
@@ -37,6 +39,20 @@ STATEMENT_S = 60
 """After so long the server gives up on a statement."""
 GRACE_S = 10.0
 """And so much later we give up on the server."""
+
+
+class Link(psycopg.AsyncConnection[Row]):
+    """psycopg's connection; an attempt that came to nothing leaves no socket open."""
+
+    @classmethod
+    async def connect(cls, *args: Any, **kwargs: Any) -> Self:
+        try:
+            return await super().connect(*args, **kwargs)
+        except psycopg.errors.ConnectionTimeout:
+            # What was half open hangs in the cycle of an exception with its traceback, and would become a connection of
+            # Postgres, used by nobody, as soon as the network is back.
+            gc.collect()
+            raise
 
 
 async def check(conn: psycopg.AsyncConnection[Any]) -> None:

@@ -60,7 +60,7 @@ async def _taken(conn: Owner, name: str) -> bool:
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[Owner]:
     try:
-        async with await psycopg.AsyncConnection.connect(
+        async with await link.Link[tuple[Any, ...]].connect(
             url, autocommit=True, application_name="backscroll-lock", **link.PARAMETERS
         ) as conn:
             await conn.execute(link.SERVER_SIDE)

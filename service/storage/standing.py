@@ -39,7 +39,7 @@ async def stand(url: str, serve: Callable[[Connection], Awaitable[None]], *, rol
 @asynccontextmanager
 async def connected(url: str, *, role: Role, name: str) -> AsyncIterator[Connection]:
     """It finds out within seconds when the other side is gone."""
-    conn = await psycopg.AsyncConnection[DictRow].connect(
+    conn = await link.Link[DictRow].connect(
         url,
         autocommit=True,
         row_factory=dict_row,

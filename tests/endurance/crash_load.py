@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,12 +64,13 @@ class Load:
         self.faults: list[str] = []
         """Answers that no client should ever get."""
         self._grew = threading.Condition()
-        work: list[Callable[[], None]] = [
-            lambda seed=rng.random(), n=n: self._send(n, random.Random(seed))
-            for n in range(CLIENTS)  # type: ignore[misc]
+        self._threads = [
+            *(
+                threading.Thread(target=self._send, args=(n, random.Random(rng.random())))
+                for n in range(CLIENTS)
+            ),
+            threading.Thread(target=self._import, args=(random.Random(rng.random()),)),
         ]
-        work.append(lambda seed=rng.random(): self._import(random.Random(seed)))  # type: ignore[misc]
-        self._threads = [threading.Thread(target=each) for each in work]
 
     def __enter__(self) -> Load:
         for thread in self._threads:

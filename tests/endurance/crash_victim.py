@@ -82,6 +82,10 @@ class Victim:
         names = ("api", "worker", "postgres") if kind == "all" else (kind,)
         return self._signal([each for name in names for each in self._part(name)], signal.SIGKILL)
 
+    def memory_mb(self, name: str) -> float:
+        """Resident memory of that part."""
+        return round(sum(each.memory_info().rss for each in self._part(name)) / 2**20, 1)
+
     def recover(self) -> float:
         """Start `serve` again if it has ended, and wait until all is ready; the seconds that took."""
         begun = time.monotonic()

@@ -27,6 +27,7 @@ from service.api.gate.ledger import Ledger
 from service.api.gate.limits import Limits
 from service.api.gate.meters import Meters
 from service.api.gate.rankings import Rankings
+from service.api.gate.room import Room
 from service.bootstrap import Resources
 from service.model import snapshot
 from service.model.snapshot import Snapshot
@@ -55,6 +56,7 @@ class Desk:
         self.meters = Meters()
         self.lags = Lags()
         self.rankings = Rankings()
+        self.room = Room(resources.settings)
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -189,6 +191,8 @@ async def admitted(request: Request[Any, Any, Any], spec: Route) -> Call:
         caller = exchange.caller = await desk.keys.admit(headers, spec.scope, now=now, method=spec.method)
         desk.ledger.used(caller)
         limit(desk, request, headers, caller, spec)
+    if spec.scope == "ingest":
+        desk.room.check()
     query = params.pairs(request.scope["query_string"])
     content = b""
     if spec.method != "GET":

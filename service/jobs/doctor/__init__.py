@@ -3,6 +3,7 @@
     finding.py    what it says of one thing
     home.py       the disk, the key file, the models: needs no database
     database.py   versions, migrations, row-level security, partitions, followers, vectors
+    rows.py       counts, and messages without passages
     words.py      the text index and how far it is behind
 
 Reads only, and may run beside a busy service. `repair` repeats what the worker does anyway, so it is safe to repeat.
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 
 from service.bootstrap import database_url
 from service.errors import DatabaseUnavailable
-from service.jobs.doctor import database, home, words
+from service.jobs.doctor import database, home, rows, words
 from service.jobs.doctor.finding import Finding, fail, ok
 from service.jobs.sweep import mend_vectors
 from service.settings import Settings
@@ -39,6 +40,7 @@ async def examine(settings: Settings) -> list[Finding]:
     db = await open_database(url, pool_size=2, name="backscroll-doctor")
     try:
         findings += await database.examine(db, settings, now=datetime.now(UTC))
+        findings += await rows.examine(db)
         findings.append(await words.examine(db, settings))
     finally:
         await db.close()
@@ -46,7 +48,8 @@ async def examine(settings: Settings) -> list[Finding]:
 
 
 async def repair(settings: Settings) -> list[Finding]:
-    """Migrate, make partitions, close the key file, queue missing vectors, drop orphaned ones; what was done.
+    """Migrate, make partitions, close the key file, count and split again, queue missing vectors, drop orphaned ones; what
+    was done.
 
     Errors: `DatabaseUnavailable`, `MigrationError`.
     """
@@ -58,6 +61,7 @@ async def repair(settings: Settings) -> list[Finding]:
     home.close_key_file(settings)
     db = await open_database(url, pool_size=2, name="backscroll-doctor")
     try:
+        done += await rows.repair(db)
         await mend_vectors(db)
     finally:
         await db.close()

@@ -10,7 +10,7 @@ from service.errors import SettingError
 from service.jobs.doctor.finding import Finding, fail, ok, warn
 from service.settings import Settings
 from service.storage import doctor, embeddings, people, workers
-from service.storage.database import Database
+from service.storage.database import Connection, Database
 from service.storage.doctor import Follower
 from service.storage.migrations import Status
 from service.storage.workers import Worker
@@ -29,7 +29,9 @@ async def examine(db: Database, settings: Settings, *, now: datetime) -> list[Fi
             judge_partitions(await doctor.last_partition(conn), today=now.astimezone(UTC).date()),
             judge_followers(await doctor.followers(conn)),
             judge_workers(await workers.seen(conn)),
-            judge_vector_indexes(await doctor.damaged_vector_indexes(conn)),
+            judge_vector_indexes(
+                await doctor.damaged_vector_indexes(conn), missing=await missing_vector_index(conn)
+            ),
         ]
     return [*findings, await examine_key(db, settings), await examine_vectors(db)]
 
@@ -138,7 +140,21 @@ def judge_workers(heard: list[Worker]) -> Finding:
     )
 
 
-def judge_vector_indexes(damaged: Sequence[str]) -> Finding:
+async def missing_vector_index(conn: Connection) -> str:
+    """The name of the active model's index when it is not there, else ""."""
+    model = await embeddings.active(conn)
+    if model is None or await doctor.has_vector_index(conn, embeddings.index_name(model.id)):
+        return ""
+    return embeddings.index_name(model.id)
+
+
+def judge_vector_indexes(damaged: Sequence[str], *, missing: str = "") -> Finding:
+    if missing:
+        return warn(
+            "vector index",
+            f"{missing} is not there, so that a search by meaning reads every vector",
+            "The worker builds it at its start.",
+        )
     if damaged:
         return warn(
             "vector index",

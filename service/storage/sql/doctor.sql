@@ -56,3 +56,31 @@ where e.workspace_id = %(workspace_id)s
 -- HNSW indexes whose build was broken off.
 select c.relname as name from pg_index i join pg_class c on c.oid = i.indexrelid
 where i.indrelid = 'embeddings'::regclass and not i.indisvalid;
+
+-- name: miscounted
+-- Sessions of a workspace whose count of messages is not what there is.
+select count(*) as sessions from sessions s
+left join (
+    select session_id, count(*) as messages from messages where workspace_id = %(workspace_id)s group by session_id
+) m on m.session_id = s.id
+where s.workspace_id = %(workspace_id)s and s.message_count <> coalesce(m.messages, 0);
+
+-- name: recount
+update sessions s set message_count = (
+    select count(*) from messages m where m.workspace_id = s.workspace_id and m.session_id = s.id)
+where s.workspace_id = %(workspace_id)s and s.message_count <> (
+    select count(*) from messages m where m.workspace_id = s.workspace_id and m.session_id = s.id);
+
+-- name: unsplit
+-- Messages with something to say that no passage has, although whoever splits them has been there. Of shorter texts
+-- some have nothing in them to embed.
+select m.id from messages m
+where m.workspace_id = %(workspace_id)s and length(m.text) >= 20 and m.text ~ '\w{3}'
+    and pg_visible_in_snapshot(m.changed_xid, %(cursor)s::pg_snapshot)
+    and not exists (select from passages p where p.workspace_id = m.workspace_id and p.message_id = m.id)
+order by m.id;
+
+-- name: has_vector_index
+select exists (
+    select from pg_index i join pg_class c on c.oid = i.indexrelid
+    where i.indrelid = 'embeddings'::regclass and c.relname = %(name)s) as there;

@@ -1,0 +1,221 @@
+"""Many clients for minutes: are there errors, does memory grow, do connections, does the index fall behind?
+
+    make soak
+    python tests/endurance/soak.py --minutes 10 --clients 50 --searchers 16
+
+Clients send small batches to sessions that grow, searchers search for what was sent and for ordinary words. Every few
+seconds memory of API and worker, connections of Postgres and what waits for the indexes are noted. Prints a table,
+writes JSON; exit code 1 when there was an error, memory grew, or the words' lag did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import random
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import numpy as np
+import psycopg
+from crash_load import wire
+from crash_victim import Victim
+from crash_words import Words
+
+from benchmarks.running import fresh_home
+
+SAMPLE_S = 5.0
+CLIENT_PAUSE_S = 2.0
+"""Of a client between two batches, about as often as an agent says something."""
+SEARCH_PAUSE_S = 0.5
+WARM = 1 / 3
+"""Of the time, in which caches fill, is left out of what is said of growth."""
+MOST_GROWTH_MB_A_MINUTE = 15.0
+MOST_LAG_GROWTH_A_MINUTE = 100.0
+MOST_CONNECTIONS = 50
+REFUSALS = (429, 503)
+QUERIES = ("login loop", "how was the timeout fixed", "migration failed", "slow query index", "cookie")
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """What was so at one moment."""
+
+    at_s: float
+    api_mb: float
+    worker_mb: float
+    postgres_connections: int
+    text_lag: int
+    vector_lag: int
+
+
+class Result(msgspec.Struct):
+    minutes: float
+    clients: int
+    searchers: int
+    answers: dict[str, int] = {}
+    """By what was asked and the status."""
+    latency_ms: dict[str, dict[str, float]] = {}
+    refusal_ms_p50: float | None = None
+    """Of requests over capacity, if there were any."""
+    messages: int = 0
+    samples: list[Sample] = []
+    growth_a_minute: dict[str, float] = {}
+    wrong: list[str] = []
+
+
+class Soak:
+    """The threads, and what they met."""
+
+    def __init__(self, victim: Victim) -> None:
+        self.victim, self.stopped, self.words = victim, threading.Event(), Words(1)
+        self.answers: collections.Counter[str] = collections.Counter()
+        self.took_ms: dict[str, list[float]] = collections.defaultdict(list)
+        self.messages = 0
+        self.sent: collections.deque[str] = collections.deque(maxlen=1000)
+        self._lock = threading.Lock()
+
+    def client(self, number: int) -> None:
+        rng, batches = random.Random(number), 0
+        with self.victim.client() as http:
+            while not self.stopped.wait(rng.uniform(0, 2 * CLIENT_PAUSE_S)):
+                session = f"soak {number} {batches // 30}"
+                said = [self.words.text() for _ in range(rng.randint(1, 3))]
+                batch = wire(session, [])
+                batch["messages"] = [
+                    {
+                        "sessionExternalId": session,
+                        "externalId": word,
+                        "role": "user",
+                        "textContent": text,
+                        "source": "opencode",
+                    }
+                    for word, text in said
+                ]
+                if self.ask("sync", http, "POST", "/sync/batch", json=batch) == httpx.codes.OK:
+                    with self._lock:
+                        self.messages += len(said)
+                    self.sent.extend(word for word, _ in said)
+                    batches += 1
+
+    def searcher(self, number: int) -> None:
+        rng = random.Random(-number)
+        with self.victim.client() as http:
+            while not self.stopped.wait(rng.uniform(0, 2 * SEARCH_PAUSE_S)):
+                q = rng.choice(list(self.sent)) if self.sent and rng.random() < 0.5 else rng.choice(QUERIES)
+                self.ask("search", http, "GET", "/api/search", params={"q": q})
+
+    def ask(self, what: str, http: httpx.Client, method: str, path: str, **more: Any) -> int:
+        begun_s, status = time.perf_counter(), 0
+        with suppress(httpx.TransportError):
+            status = http.request(method, path, **more).status_code
+        with self._lock:
+            self.answers[f"{what} {status or 'no answer'}"] += 1
+            kind = "refused" if status in REFUSALS else what
+            self.took_ms[kind].append(1000 * (time.perf_counter() - begun_s))
+        return status
+
+    def sample(self, at_s: float) -> Sample:
+        with self.victim.client() as http:
+            lag = http.get("/api/search", params={"q": "lag", "type": "fulltext", "limit": 1}).json()["index"]
+        with psycopg.connect(self.victim.database_url, autocommit=True) as conn:
+            row = conn.execute(
+                "select count(*) from pg_stat_activity where application_name like 'backscroll%'"
+            ).fetchone()
+        return Sample(
+            at_s=round(at_s, 1),
+            api_mb=self.victim.memory_mb("api"),
+            worker_mb=self.victim.memory_mb("worker"),
+            postgres_connections=int(row[0]) if row else 0,
+            text_lag=lag["textLag"],
+            vector_lag=lag["vectorLag"],
+        )
+
+
+def run(*, minutes: float, clients: int, searchers: int) -> Result:
+    result = Result(minutes, clients, searchers)
+    with fresh_home() as home, Victim(home, {}) as victim:
+        victim.recover()
+        soak = Soak(victim)
+        threads = [threading.Thread(target=soak.client, args=(n,)) for n in range(clients)]
+        threads += [threading.Thread(target=soak.searcher, args=(n,)) for n in range(searchers)]
+        begun_s = time.monotonic()
+        for thread in threads:
+            thread.start()
+        try:
+            while (at_s := time.monotonic() - begun_s) < 60 * minutes:
+                result.samples.append(soak.sample(at_s))
+                print(line(result.samples[-1], soak), flush=True)
+                soak.stopped.wait(SAMPLE_S)
+        finally:
+            soak.stopped.set()
+            for thread in threads:
+                thread.join()
+    summarise(result, soak)
+    return result
+
+
+def line(sample: Sample, soak: Soak) -> str:
+    return (
+        f"{sample.at_s:>6.0f} s  api {sample.api_mb:>5.0f} MB  worker {sample.worker_mb:>5.0f} MB  "
+        f"connections {sample.postgres_connections:>3}  lag {sample.text_lag:>5} words {sample.vector_lag:>6} vectors  "
+        f"{soak.messages:>7} messages"
+    )
+
+
+def summarise(result: Result, soak: Soak) -> None:
+    result.answers, result.messages = dict(sorted(soak.answers.items())), soak.messages
+    for what, took in soak.took_ms.items():
+        result.latency_ms[what] = {f"p{p}": round(float(np.percentile(took, p)), 1) for p in (50, 99)}
+    if "refused" in result.latency_ms:
+        result.refusal_ms_p50 = result.latency_ms["refused"]["p50"]
+    warm = [each for each in result.samples if each.at_s >= 60 * result.minutes * WARM]
+    for field in ("api_mb", "worker_mb", "text_lag", "vector_lag"):
+        result.growth_a_minute[field] = slope(warm, field)
+    bad = {
+        answer: count
+        for answer, count in result.answers.items()
+        if not answer.endswith(("200", *map(str, REFUSALS)))
+    }
+    result.wrong = [f"{count} answers: {answer}" for answer, count in bad.items()]
+    for field, most in (
+        ("api_mb", MOST_GROWTH_MB_A_MINUTE),
+        ("worker_mb", MOST_GROWTH_MB_A_MINUTE),
+        ("text_lag", MOST_LAG_GROWTH_A_MINUTE),
+    ):
+        if result.growth_a_minute[field] > most:
+            result.wrong.append(f"{field} grew by {result.growth_a_minute[field]} a minute")
+    if (connections := max(each.postgres_connections for each in result.samples)) > MOST_CONNECTIONS:
+        result.wrong.append(f"{connections} connections")
+
+
+def slope(samples: list[Sample], field: str) -> float:
+    """By how much something grew in a minute, by least squares."""
+    if len(samples) < 2:
+        return 0.0
+    values = [getattr(sample, field) for sample in samples]
+    return round(float(np.polyfit([sample.at_s / 60 for sample in samples], values, 1)[0]), 2)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Many clients for minutes.")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--searchers", type=int, default=16)
+    parser.add_argument("--json", type=Path, help="Write the result here, too.")
+    asked = parser.parse_args()
+    result = run(minutes=asked.minutes, clients=asked.clients, searchers=asked.searchers)
+    for name in ("answers", "latency_ms", "growth_a_minute", "wrong"):
+        print(f"{name:16} {getattr(result, name)}")
+    if asked.json:
+        asked.json.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
+    return 1 if result.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
