@@ -102,6 +102,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     filter: Filter = Filter()
     sessions: tuple[str, ...] = ()
     """What `session:` named, ids or external ids: the caller resolves them into `filter.session_ids`."""
+    excluded_sessions: tuple[str, ...] = ()
+    """The same of `-session:`, for `filter.excluded`."""
 
 
 class Hit(msgspec.Struct, frozen=True):

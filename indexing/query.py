@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, tzinfo
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -47,6 +47,7 @@ class _Found(msgspec.Struct):
     terms: list[Term] = []
     said: list[str] = []
     sessions: list[str] = []
+    excluded_sessions: list[str] = []
     values: dict[str, list[str]] = {}
     excluded: dict[str, list[str]] = {}
     after_ms: int | None = None
@@ -76,7 +77,8 @@ def parse(
         _read(piece, found, now_ms, tz)
     limited = both(filter, _filter(found))
     terms = list(_without_stop_words(list(dict.fromkeys(found.terms))))
-    if limited == EVERYTHING and not found.sessions and not any(term.occur != "must_not" for term in terms):
+    named = found.sessions or found.excluded_sessions
+    if limited == EVERYTHING and not named and not any(term.occur != "must_not" for term in terms):
         # Nothing but exclusions would match nothing: then the minus signs were meant as text.
         terms = [msgspec.structs.replace(term, occur="should") for term in terms]
         found.said = [term.text for term in terms]
@@ -86,6 +88,7 @@ def parse(
         terms=tuple(terms[:TERMS]),
         filter=limited,
         sessions=tuple(dict.fromkeys(found.sessions)),
+        excluded_sessions=tuple(dict.fromkeys(found.excluded_sessions)),
     )
 
 
@@ -112,8 +115,20 @@ def both(one: Filter, other: Filter) -> Filter:
         after_ms=max((each.after_ms for each in (one, other) if each.after_ms is not None), default=None),
         before_ms=min((each.before_ms for each in (one, other) if each.before_ms is not None), default=None),
         has_error=one.has_error if other.has_error is None else other.has_error,
-        excluded=one.excluded or other.excluded,
+        excluded=_either(one.excluded, other.excluded),
     )
+
+
+def _either(one: Filter | None, other: Filter | None) -> Filter | None:
+    """What may not be found by one or by the other."""
+    if one is None or other is None:
+        return one or other
+    sessions = {*(one.session_ids or ()), *(other.session_ids or ())}
+    values: dict[str, Any] = {
+        member: tuple(dict.fromkeys(getattr(one, member) + getattr(other, member)))
+        for member in _MEMBERS.values()
+    }
+    return Filter(**values, session_ids=tuple(sorted(sessions)) if sessions else None)
 
 
 def _read(piece: re.Match[str], found: _Found, now_ms: int, tz: tzinfo) -> None:
@@ -160,8 +175,11 @@ def _exclude(name: str, value: str, found: _Found) -> bool:
     """Read `-name:value` as what may not be found. False when it is no limit of values."""
     if name == "is" and value.lower() == "error":
         found.has_error = False
-        return True
-    return _take_value(name, value, found.excluded, found)
+    elif name == "session" and value:
+        found.excluded_sessions.append(value)
+    else:
+        return _take_value(name, value, found.excluded, found)
+    return True
 
 
 def _take_value(name: str, value: str, values: dict[str, list[str]], found: _Found) -> bool:

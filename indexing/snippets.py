@@ -7,13 +7,13 @@ words; whitespace is made single spaces.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import fsum
 
 import msgspec
 
+from indexing import cutting
 from indexing.marks import Mark, Marker, marker
 from indexing.model import Field, Term
 
@@ -25,12 +25,6 @@ _PLACES_PER_TERM = 3
 _PASSAGE_BONUS = 0.5
 _KIND_WEIGHT = {"text": 1.0, "reasoning": 0.9, "tool-call": 0.8, "tool-result": 0.8}
 
-_SPACES = re.compile(r"\s+")
-_SENTENCE_START = re.compile(r"[.!?…。！？\n](?:(?<=[.!?…])\s+|(?<=[。！？])|(?<=\n)\s*)(?=\S)")
-"""Ends where a sentence starts. Begins with the sign before, because a class is much faster to scan for than a look-behind."""
-_LAST_BORDER = re.compile(r"\s(?=\S*$)")
-_BELONGS = re.compile(r"[\u0300-\u036f\u1ab0-\u1aff\u20d0-\u20ff\ufe00-\ufe0f\u200d\U0001f3fb-\U0001f3ff]")
-
 
 class Snippet(msgspec.Struct, frozen=True):
     field: int
@@ -40,7 +34,7 @@ class Snippet(msgspec.Struct, frozen=True):
     """Start and end of each match in `text`, in code points, end exclusive."""
 
 
-class _Window(msgspec.Struct, frozen=True):
+class Window(msgspec.Struct, frozen=True):
     field: Field
     start: int
     """Of the first match; where nothing matches, of the text to show."""
@@ -61,22 +55,35 @@ def snippet(
     >>> snippet([Field(-1, "text", "First this. Then the redirect loops.")], [Term("redirects")], limit=30)
     Snippet(field=-1, text='…Then the redirect loops.', highlights=[(10, 18)])
     """
+    window = best_window(fields, terms, passage=passage, limit=limit)
+    if window is None:
+        return Snippet(field=-1, text="", highlights=[])
+    text = _shown(window, limit)
+    return Snippet(
+        field=window.field.ordinal, text=text, highlights=_joined(text, marker(tuple(terms)).marks(text))
+    )
+
+
+def best_window(
+    fields: Sequence[Field],
+    terms: Sequence[Term],
+    *,
+    passage: tuple[int, int, int] | None = None,
+    limit: int = SNIPPET_CHARACTERS,
+) -> Window | None:
+    """The best place to show, where most of what was looked for stands within `limit` characters; None: there is no text."""
     marked = marker(tuple(terms))
     best = max(
         (window for field in fields for window in _windows(field, terms, marked, passage, limit)),
         key=lambda each: each.score,
         default=None,
     )
-    window = best or _beginning(fields, passage)
-    if window is None:
-        return Snippet(field=-1, text="", highlights=[])
-    text = _shown(window, limit)
-    return Snippet(field=window.field.ordinal, text=text, highlights=_joined(text, marked.marks(text)))
+    return best or _beginning(fields, passage)
 
 
 def _windows(
     field: Field, terms: Sequence[Term], marker: Marker, passage: tuple[int, int, int] | None, limit: int
-) -> Iterator[_Window]:
+) -> Iterator[Window]:
     """For each match, the window that begins with it."""
     inside = passage[1:] if passage and passage[0] == field.ordinal else (0, 0)
     for low, high in _regions(field.text, terms):
@@ -92,7 +99,7 @@ def _windows(
             what = {each.what for each in marks[first : last + 1]}
             score = fsum(1 + 1 / counts[each] for each in what) * _KIND_WEIGHT[field.kind]
             bonus = _PASSAGE_BONUS if inside[0] <= mark.start < inside[1] else 0.0
-            yield _Window(field=field, start=mark.start, end=marks[last].end, score=score + bonus)
+            yield Window(field=field, start=mark.start, end=marks[last].end, score=score + bonus)
 
 
 def _regions(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
@@ -114,66 +121,25 @@ def _regions(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
             yield max(at - _AROUND, 0), min(at + _AROUND, len(text))
 
 
-def _beginning(fields: Sequence[Field], passage: tuple[int, int, int] | None) -> _Window | None:
+def _beginning(fields: Sequence[Field], passage: tuple[int, int, int] | None) -> Window | None:
     """Where nothing matches: the passage that was found by meaning, else the first field that says anything."""
     for field in fields:
         if passage and field.ordinal == passage[0] and field.text[passage[1] : passage[2]].strip():
-            return _Window(field=field, start=passage[1], end=passage[1], score=0.0)
+            return Window(field=field, start=passage[1], end=passage[1], score=0.0)
     return next(
-        (_Window(field=field, start=0, end=0, score=0.0) for field in fields if field.text.strip()), None
+        (Window(field=field, start=0, end=0, score=0.0) for field in fields if field.text.strip()), None
     )
 
 
-def _shown(window: _Window, limit: int) -> str:
+def _shown(window: Window, limit: int) -> str:
     """The text around a window, cut at good places and on one line."""
     text = window.field.text
     if len(text) <= limit:
         return " ".join(text.split())
-    start = _start(text, window.start, reach=max(limit - (window.end - window.start), 0) // 2)
-    end = _end(text, start, limit, beyond=window.end)
+    start, end = cutting.around(text, window.start, window.end, limit=limit)
     body = " ".join(text[start:end].split())
     before, after = text[:start].strip() != "", text[end:].strip() != ""
     return f"{'…' if before else ''}{body}{'…' if after else ''}"
-
-
-def _start(text: str, at: int, *, reach: int) -> int:
-    """The nearest sentence start within reach before `at`, else a word's start."""
-    low = max(at - reach, 0)
-    before = text[low:at]
-    starts = [match.end() for match in _SENTENCE_START.finditer(text[low : at + 1])]
-    if starts or low == 0:
-        return low + starts[-1] if starts else 0
-    # Not to lose what leads to the match, at most a third of the reach is spent on a cut at a word.
-    space = _SPACES.search(before, 0, max(reach // 3, 1))
-    return low + space.end() if space else _off_marks(text, low)
-
-
-def _end(text: str, start: int, limit: int, *, beyond: int) -> int:
-    """At most `limit` characters after `start`: the last sentence's end in the last third, else a word's end."""
-    end = min(start + limit, len(text))
-    if end == len(text):
-        return end
-    least = max(beyond, start + limit * 2 // 3) - start
-    shown = text[start:end]
-    ends = [
-        match.start() + (match[0][0] != "\n") for match in _SENTENCE_START.finditer(text[start : end + 2])
-    ]
-    good = [each for each in ends if least <= each <= limit]
-    if good:
-        return start + good[-1]
-    border = _LAST_BORDER.search(shown) if not text[end].isspace() else None
-    return (
-        start + border.start()
-        if border and border.start() >= min(least, limit - 40)
-        else _off_marks(text, end)
-    )
-
-
-def _off_marks(text: str, at: int) -> int:
-    """Not between a letter and its accents, nor inside a joined emoji."""
-    while 0 < at < len(text) and (_BELONGS.match(text, at) or text[at - 1] == "\u200d"):
-        at -= 1
-    return at
 
 
 def _joined(text: str, marks: Sequence[Mark]) -> list[tuple[int, int]]:

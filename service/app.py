@@ -15,6 +15,7 @@ from litestar.types import ASGIApp
 
 from service.api.about import health, metrics, schema
 from service.api.auth import paths as auth
+from service.api.context import paths as context
 from service.api.gate import errors
 from service.api.gate.edge import Edge
 from service.api.gate.routes import Desk
@@ -45,6 +46,8 @@ ROUTES: list[HTTPRouteHandler] = [
     search.search_by_query,
     search.search_by_body,
     search.search_by_body_short,
+    context.context_by_query,
+    context.context_by_body,
     shared.get_shared,
     stats.get_stats,
     auth.sign_in,

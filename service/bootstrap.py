@@ -8,10 +8,11 @@ makes (text index, exported model) is opened when it is first asked for, and aga
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 
-from indexing.embedder import ModelUnavailable, model_name, open_query_embedder
+from indexing.embedder import ModelUnavailable, model_name, open_query_embedder, open_token_counter
 from indexing.fulltext import IndexDamaged, TantivyReader, open_reader
 from indexing.ports import Embedder
 from service.errors import DatabaseUnavailable, NotYet
@@ -36,6 +37,7 @@ class Resources(msgspec.Struct, kw_only=True):
     neighbours: PostgresNeighbours
     _text: TantivyReader | None = None
     _embedder: Embedder | None = None
+    _counter: Callable[[str], int] | None = None
     _opening: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
 
     @property
@@ -65,12 +67,26 @@ class Resources(msgspec.Struct, kw_only=True):
                 self._embedder = await asyncio.to_thread(self._open_embedder, model.name)
         return self._embedder
 
+    async def token_counter(self) -> Callable[[str], int]:
+        """Counts tokens as the embedding model does. Errors: `NotYet` as long as it is not prepared, or not to be had."""
+        if self._counter is None:
+            model = None if self.settings.embedding_model == "none" else await self.vectors.model()
+            if model is not None:
+                self._counter = await asyncio.to_thread(
+                    open_token_counter, self.settings.models_dir, self._setting_of(model.name)
+                )
+        if self._counter is None:
+            raise NotYet("The embedding model's tokenizer is not here yet: ask with tokenizer=o200k.")
+        return self._counter
+
+    def _setting_of(self, name: str) -> str:
+        """The setting where that is the model's (it may be a path), else the name."""
+        configured = self.settings.embedding_model
+        return configured if model_name(configured) == name else name
+
     def _open_embedder(self, name: str) -> Embedder | None:
-        """By the setting where that is the model's (it may be a path), else by the name."""
         try:
-            configured = self.settings.embedding_model
-            setting = configured if model_name(configured) == name else name
-            return open_query_embedder(self.settings.models_dir, setting)
+            return open_query_embedder(self.settings.models_dir, self._setting_of(name))
         except ModelUnavailable:
             return None
 

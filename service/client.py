@@ -69,6 +69,17 @@ class Client:
             json={"q": query, "type": type, "groupBy": group_by, "limit": limit, "filter": given},
         )
 
+    def context(
+        self, query: str, *, budget: int = 4000, limit: int = 5, format: str = "text", window: int = 1,
+        filter: Mapping[str, Sequence[str]] | None = None,
+    ) -> Json:  # fmt: skip
+        """The answer of POST /api/context; of Markdown and XML `{"text": …}`."""
+        given = {name: list(values) for name, values in (filter or {}).items() if values}
+        asked = {
+            "q": query, "budget": budget, "limit": limit, "format": format, "window": window, "filter": given
+        }  # fmt: skip
+        return self._call("POST", "/api/context", json=asked, text=format in ("markdown", "xml"))
+
     def sessions(self, *, limit: int = 50, cursor: str | None = None, **filters: str | None) -> Json:
         """A page of the list, the latest first. `filters`: source, project, model, kind, tag, status, after, before, q."""
         given = {"limit": limit, "cursor": cursor, **filters}
@@ -135,7 +146,7 @@ class Client:
 
     def _call(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None,
-        content: bytes | None = None, headers: Mapping[str, str] | None = None,
+        content: bytes | None = None, headers: Mapping[str, str] | None = None, text: bool = False,
     ) -> Json:  # fmt: skip
         reads = self.commit and not path.startswith("/sync") and content is None
         given = {**(headers or {}), **({"X-After": self.commit or ""} if reads else {})}
@@ -150,7 +161,7 @@ class Client:
         if answer.is_error:
             raise refusal(answer, url=self.url)
         self.commit = answer.headers.get("X-Commit", self.commit)
-        return self._json(answer)
+        return {"text": answer.text} if text else self._json(answer)
 
     def _json(self, answer: httpx.Response) -> Json:
         """Errors: `Unreachable` for what no Backscroll answers, as a proxy or another program does."""

@@ -10,7 +10,12 @@ Importing this package imports neither torch nor sentence-transformers: the work
 from indexing.embedder.compute import Compute
 from indexing.embedder.names import ModelUnavailable, model_name
 from indexing.embedder.onnx_embedder import OnnxEmbedder
-from indexing.embedder.prepared import export_onnx, open_query_embedder, prepare_query_embedder
+from indexing.embedder.prepared import (
+    export_onnx,
+    open_query_embedder,
+    open_token_counter,
+    prepare_query_embedder,
+)
 from indexing.embedder.torch_embedder import SentenceTransformerEmbedder
 
 __all__ = [
@@ -21,5 +26,6 @@ __all__ = [
     "export_onnx",
     "model_name",
     "open_query_embedder",
+    "open_token_counter",
     "prepare_query_embedder",
 ]

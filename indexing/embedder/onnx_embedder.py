@@ -8,7 +8,7 @@ where torch takes 600.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -88,3 +88,11 @@ class OnnxEmbedder:
 
 def read_card(directory: Path) -> Card:
     return msgspec.json.decode((directory / CARD_FILE).read_bytes(), type=Card)
+
+
+def token_counter(directory: Path) -> Callable[[str], int]:
+    """How many tokens of the model a text is, however long, without those that mark its beginning and end."""
+    tokenizer = Tokenizer.from_file(str(directory / TOKENIZER_FILE))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return lambda text: len(tokenizer.encode(repair(text), add_special_tokens=False).ids)

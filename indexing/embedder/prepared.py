@@ -28,6 +28,7 @@ from indexing.embedder.onnx_embedder import (
     Card,
     OnnxEmbedder,
     read_card,
+    token_counter,
 )
 from indexing.embedder.torch_embedder import SentenceTransformerEmbedder
 from indexing.ports import Embedder
@@ -57,6 +58,12 @@ def open_query_embedder(models_dir: Path, model: str = "") -> Embedder | None:
     if read_card(directory).format == "onnx":
         return OnnxEmbedder(directory)
     return SentenceTransformerEmbedder(model, purpose="query")
+
+
+def open_token_counter(models_dir: Path, model: str = "") -> Callable[[str], int] | None:
+    """Counts tokens as the model does; None until a worker has prepared it, or where its tokenizer is not kept."""
+    directory = directory_of(models_dir, model)
+    return token_counter(directory) if (directory / TOKENIZER_FILE).exists() else None
 
 
 def prepare_query_embedder(embedder: SentenceTransformerEmbedder, models_dir: Path) -> bool:

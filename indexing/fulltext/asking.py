@@ -82,7 +82,10 @@ def passing(workspace_id: int, asked: Asked) -> Query | None:
 
 
 def _excluded(asked: Asked) -> list[tuple[Occur, Query]]:
-    values = _of_values(asked.filter.excluded) if asked.filter.excluded else []
+    excluded = asked.filter.excluded
+    values = _of_values(excluded) if excluded else []
+    if excluded and excluded.session_ids:
+        values.append(_one_of("session", excluded.session_ids))
     return [(Occur.MustNot, each) for each in [*_terms(asked, "must_not"), *values]]
 
 

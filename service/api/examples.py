@@ -121,6 +121,33 @@ SEARCH_RESULTS: dict[str, Any] = {
     "index": {"textLag": 0, "vectorLag": 0, "asOf": 1769846410000},
 }
 
+CONTEXT_BODY: dict[str, Any] = {
+    "q": "how does the rate limiter answer when the bucket is empty",
+    "budget": 1000,
+    "filter": {"project": "gateway"},
+    "exclude": ["s7"],
+}
+
+CONTEXT: dict[str, Any] = {
+    "text": 'Relevant coding sessions for: "how does the rate limiter answer when the bucket is empty"\n\n'
+    "Add rate limiter to API gateway (gateway, claude-sonnet-4-20250514, 2026-01-31)\n"
+    "[1] assistant: It returns 429 plus a `Retry-After` header when the bucket is empty.\n",
+    "sessionCount": 1,
+    "tokenCount": 66,
+    "citations": [
+        {
+            "n": 1,
+            "sessionId": "s12",
+            "messageId": "m34",
+            "title": "Add rate limiter to API gateway",
+            "role": "assistant",
+            "createdAt": 1769846404200,
+            "score": 2.41,
+        }
+    ],
+    "modeUsed": "hybrid",
+}
+
 IMPORT_MESSAGE: dict[str, Any] = {
     "type": "message",
     "sessionExternalId": "7c1f5b1e",

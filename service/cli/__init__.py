@@ -2,7 +2,7 @@
 
     flags.py       what verbs share: --home --host --port, --json, how an error ends the command
     processes.py   serve api worker migrate
-    asking.py      search sessions
+    asking.py      search context sessions
     importing.py   import sources connect reparse
     people.py      workspace user member key
     auditing.py    audit

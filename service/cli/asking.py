@@ -1,4 +1,4 @@
-"""search, sessions: the API from a terminal."""
+"""search, context, sessions: the API from a terminal."""
 
 from __future__ import annotations
 
@@ -39,6 +39,44 @@ def search(
         filter = {"source": source, "project": project}
         answer = client.search(" ".join(query), type=kind, group_by=group_by, limit=limit, filter=filter)
     (output.print_json if as_json else output.print_hits)(answer)
+
+
+@click.command()
+@click.argument("query", nargs=-1, required=True)
+@with_settings
+@with_json
+@click.option("--budget", type=click.IntRange(1, 1_000_000), default=4000, show_default=True,
+              help="Tokens at most, headings and citations counted.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "messages", "markdown", "xml"]), default="text", show_default=True,
+              help="What is printed; messages are JSON.")  # fmt: skip
+@click.option("--limit", type=click.IntRange(1, 100), default=5, show_default=True, help="Sessions at most.")
+@click.option("--window", type=click.IntRange(0, 20), default=1, show_default=True,
+              help="Messages before and after each hit.")  # fmt: skip
+@click.option("--source", multiple=True, help="Only of this tool, for example claude-code. May be repeated.")
+@click.option("--project", multiple=True, help="Only of this project (name or path). May be repeated.")
+def context(
+    settings: Settings, query: tuple[str, ...], as_json: bool, budget: int, form: str, limit: int, window: int,
+    source: tuple[str, ...], project: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Print the best evidence for a question within a budget of tokens, for an agent to read.
+
+    Each [n] is a citation; --json tells which message it is.
+
+    \b
+    backscroll context "how did we fix the redirect loop" --budget 1000
+    """
+    from service.cli import output
+    from service.client import Client
+
+    with Client.of(settings) as client:
+        answer = client.context(
+            " ".join(query), budget=budget, limit=limit, format=form, window=window,
+            filter={"source": source, "project": project},
+        )  # fmt: skip
+    if as_json or form == "messages":
+        output.print_json(answer)
+    else:
+        output.print_text(answer["text"])
 
 
 @click.group(invoke_without_command=True)
@@ -114,4 +152,4 @@ def show(context: click.Context, settings: Settings, session_id: str, as_json: b
     (output.print_json if as_json else output.print_session)(answer)
 
 
-VERBS = (search, sessions)
+VERBS = (search, context, sessions)

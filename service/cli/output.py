@@ -39,6 +39,11 @@ def print_json(answer: Any) -> None:
     print(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
+def print_text(text: str) -> None:
+    """Text of several lines, without the control characters that people and tools wrote into it."""
+    print("\n".join(map(clean, text.split("\n"))), end="")
+
+
 def print_table(
     columns: Sequence[str],
     rows: Sequence[Sequence[object]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from service.storage.database import Database
+from service.storage.database import Connection, Database
 from service.storage.queries import load
 
 SQL = load("neighbours")
@@ -26,3 +26,14 @@ class PostgresNeighbours:
         async with self._db.workspace(workspace_id) as conn:
             rows = await (await conn.execute(SQL["of"], params)).fetchall()
         return {row["id"]: (row["before"], row["after"]) for row in rows}
+
+
+async def within(
+    conn: Connection, workspace_id: int, message_ids: Sequence[int], *, window: int
+) -> list[tuple[int, int, int]]:
+    """(message, one beside it, how many places away) for all that stand within `window` places of the messages."""
+    if not message_ids or window <= 0:
+        return []
+    params = {"workspace_id": workspace_id, "ids": list(message_ids), "window": window}
+    rows = await (await conn.execute(SQL["within"], params)).fetchall()
+    return [(row["id"], row["beside"], row["away"]) for row in rows]

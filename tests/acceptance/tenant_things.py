@@ -72,6 +72,15 @@ def ndjson(items: list[dict[str, Any]]) -> bytes:
 
 
 CALLS: dict[str, list[tuple[str, str, Any]]] = {
+    "GET /api/context": [
+        ("GET", "/api/context?q=hello&window=3", None),
+        ("GET", "/api/context?q={v}&format=messages", None),
+        ("GET", "/api/context?q=hello&format=xml&exclude={s}", None),
+        ("GET", "/api/context?q=hello&session={s}", None),
+    ],
+    "POST /api/context": [
+        ("POST", "/api/context", {"q": "hello {v}", "filter": {"project": "{v}"}, "exclude": ["{s}"]})
+    ],
     "POST /api/import": [("POST", "/api/import", mine())],
     "GET /api/import/files": [
         ("GET", "/api/import/files", None),

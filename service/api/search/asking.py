@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +20,9 @@ from service.model import json_items, sources
 from service.model.message import Role
 from service.storage import sessions
 from service.storage.database import Database
+
+NAME_CHARACTERS = 40
+"""Of a name that is none, in the sentence that says so."""
 
 
 class SearchFilter(msgspec.Struct, kw_only=True, rename="camel"):
@@ -37,7 +41,9 @@ class SearchFilter(msgspec.Struct, kw_only=True, rename="camel"):
     has_error: Annotated[bool | None, Meta(description="Only with (or without) a tool's error.")] = None
 
 
-class SearchAsked(SearchFilter, kw_only=True, rename="camel"):
+class Question(SearchFilter, kw_only=True, rename="camel"):
+    """What is looked for, in whatever form it is answered."""
+
     q: Annotated[
         Annotated[str, Meta(max_length=100_000)],
         Meta(
@@ -45,6 +51,13 @@ class SearchAsked(SearchFilter, kw_only=True, rename="camel"):
         ),
     ] = ""
     type: Mode = "hybrid"
+    tz: Zone = "UTC"
+    commit: Annotated[
+        str | None, Meta(description="Wait, at most 5 s, until the index contains this write (`X-Commit`).")
+    ] = None
+
+
+class SearchAsked(Question, kw_only=True, rename="camel"):
     group_by: Literal["session", "message"] = "session"
     limit: Annotated[int, Meta(ge=0, le=1000)] = 20
     cursor: Cursor = None
@@ -52,10 +65,6 @@ class SearchAsked(SearchFilter, kw_only=True, rename="camel"):
         list[Facet], Meta(description="Counts over all that matches, in the unit of groupBy.")
     ] = []
     explain: Annotated[bool, Meta(description="Say of each match what its score is made of.")] = False
-    tz: Zone = "UTC"
-    commit: Annotated[
-        str | None, Meta(description="Wait, at most 5 s, until the index contains this write (`X-Commit`).")
-    ] = None
 
 
 class SearchBody(msgspec.Struct, kw_only=True, rename="camel"):
@@ -73,27 +82,37 @@ class SearchBody(msgspec.Struct, kw_only=True, rename="camel"):
     commit: str | None = None
 
 
-def from_body(body: bytes) -> SearchAsked:
-    """Errors: `RequestError`.
+Q = TypeVar("Q", bound=Question)
 
-    >>> from_body(b'{"q": "loop", "filter": {"source": "codex", "role": ["user"]}}').source
+
+def from_body(body: bytes, type: type[Q]) -> Q:
+    """Errors: `RequestError`, also for a name in `filter` that is none.
+
+    >>> from_body(b'{"q": "loop", "filter": {"source": "codex", "role": ["user"]}}', SearchAsked).source
     ['codex']
+    >>> from_body(b'{"q": "loop", "filter": {"colour": "red"}}', SearchAsked)
+    Traceback (most recent call last):
+    service.errors.RequestError: filter has no colour: it takes source, project, model, role, tool, session, tag, kind, after, before, hasError.
     """
     given = json_items.read_object(body)
     filter = given.pop("filter", None)
     if not isinstance(filter, dict | None):
         raise RequestError("filter must be an object.")
-    return checked(params.from_json(given | (filter or {}), SearchAsked))
+    known = params.properties(SearchFilter)
+    if unknown := [name for name in filter or {} if name not in known]:
+        named = ", ".join(name[:NAME_CHARACTERS] for name in unknown[:3])
+        raise RequestError(f"filter has no {named}: it takes {', '.join(known)}.")
+    return checked(params.from_json(given | (filter or {}), type))
 
 
-def checked(search: SearchAsked) -> SearchAsked:
+def checked(search: Q) -> Q:
     """Errors: `RequestError` when there is nothing to look for."""
     if not search.q.strip():
         raise RequestError("Missing query parameter 'q'")
     return search
 
 
-async def query(search: SearchAsked, *, now_ms: int, db: Database, workspace_id: int) -> Query:
+async def query(search: Question, *, now_ms: int, db: Database, workspace_id: int) -> Query:
     """The query with all its limits; the sessions that the filter or the query itself names are looked up.
 
     Errors: `RequestError`.
@@ -107,15 +126,24 @@ async def query(search: SearchAsked, *, now_ms: int, db: Database, workspace_id:
     )
     limited = found.filter
     for refs in (search.session, found.sessions):
-        if not refs:
-            continue
-        async with db.workspace(workspace_id) as conn:
-            ids = await sessions.resolve(conn, workspace_id, refs)
-        limited = language.both(limited, Filter(session_ids=ids))
+        if refs:
+            limited = language.both(limited, Filter(session_ids=await resolved(refs, db, workspace_id)))
+    if found.excluded_sessions:
+        limited = language.both(limited, await without(found.excluded_sessions, db, workspace_id))
     return msgspec.structs.replace(found, filter=limited)
 
 
-def filter(search: SearchAsked) -> Filter:
+async def without(refs: Sequence[str], db: Database, workspace_id: int) -> Filter:
+    """The filter that lets these sessions not be found."""
+    return Filter(excluded=Filter(session_ids=await resolved(refs, db, workspace_id)))
+
+
+async def resolved(refs: Sequence[str], db: Database, workspace_id: int) -> tuple[int, ...]:
+    async with db.workspace(workspace_id) as conn:
+        return await sessions.resolve(conn, workspace_id, refs)
+
+
+def filter(search: Question) -> Filter:
     after = params.moment("after", search.after, tz=search.tz)
     before = params.moment("before", search.before, tz=search.tz)
     return Filter(

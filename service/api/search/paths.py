@@ -40,7 +40,7 @@ async def search_by_query(call: Call, asked: SearchAsked) -> Answer:
     gives=(SessionResults, MessageResults), example_body=examples.SEARCH_BODY, example=examples.SEARCH_RESULTS, errors=(400, 413),
 )  # fmt: skip
 async def search_by_body(call: Call, asked: Nothing) -> Answer:
-    return await search(call, asking.from_body(call.body))
+    return await search(call, asking.from_body(call.body, SearchAsked))
 
 
 @route(
@@ -48,7 +48,7 @@ async def search_by_body(call: Call, asked: Nothing) -> Answer:
     gives=(SessionResults, MessageResults), example_body=examples.SEARCH_BODY, example=examples.SEARCH_RESULTS, errors=(400, 413),
 )  # fmt: skip
 async def search_by_body_short(call: Call, asked: Nothing) -> Answer:
-    return await search(call, asking.from_body(call.body))
+    return await search(call, asking.from_body(call.body, SearchAsked))
 
 
 async def search(call: Call, asked: SearchAsked) -> Answer:
