@@ -54,6 +54,10 @@ class TextReader(Protocol):
         """Those of the messages that pass the query's filter, hold every required term and no excluded one."""
         ...
 
+    def any_passes(self, workspace_id: int, filter: Filter) -> bool:
+        """Whether there is a message that passes the filter."""
+        ...
+
     def cursor(self) -> str:
         """The change-log cursor up to which this index is complete; "" for a new index."""
         ...

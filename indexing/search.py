@@ -16,6 +16,7 @@ from indexing import fusion
 from indexing.fusion import Fused, Placed
 from indexing.model import Counts, Facet, Hit, Query, Unit
 from indexing.ports import Embedder, Neighbours, TextReader, VectorIndex
+from indexing.query import EVERYTHING
 
 Mode = Literal["hybrid", "fulltext", "semantic"]
 
@@ -181,6 +182,8 @@ async def _ask(
         asyncio.to_thread(_by_words, workspace_id, query, text, depth if mode == "hybrid" else 0),
         _by_meaning(workspace_id, query, meaning, depth),
     )
+    if not near and not await _passes_any(workspace_id, query, text):
+        return _Candidates([], [], mode, "")
     if not near:
         words = words or await asyncio.to_thread(_by_words, workspace_id, query, text, depth)
         return _Candidates(words, [], "fulltext", NO_VECTORS)
@@ -201,6 +204,11 @@ def _by_words(workspace_id: int, query: Query, text: TextReader, depth: int) -> 
 async def _by_meaning(workspace_id: int, query: Query, meaning: _Meaning, depth: int) -> list[Hit]:
     vector = (await asyncio.to_thread(meaning.embedder.embed, [query.text]))[0]
     return await meaning.vectors.search(workspace_id, vector, query.filter, limit=depth)
+
+
+async def _passes_any(workspace_id: int, query: Query, text: TextReader) -> bool:
+    """Whether there is anything that the filter lets be found; without a filter there is."""
+    return query.filter == EVERYTHING or await asyncio.to_thread(text.any_passes, workspace_id, query.filter)
 
 
 async def _admitted(workspace_id: int, query: Query, near: list[Hit], text: TextReader) -> list[Hit]:

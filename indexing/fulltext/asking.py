@@ -77,16 +77,26 @@ def passing(workspace_id: int, asked: Asked) -> Query | None:
     """All messages that pass the filter and hold no excluded term, for a query of filters alone; None without a filter."""
     if asked.filter == Filter() or any(term.occur != "must_not" for term in asked.terms):
         return None
-    clauses = [(Occur.Must, each) for each in _limits(workspace_id, asked.filter, "message")]
-    return Query.boolean_query(clauses + _excluded(asked))
+    excluded = [(Occur.MustNot, each) for each in _terms(asked, "must_not")]
+    return Query.boolean_query([(Occur.Must, limited(workspace_id, asked.filter)), *excluded])
+
+
+def limited(workspace_id: int, filter: Filter) -> Query:
+    """All messages that pass the filter."""
+    passing = [(Occur.Must, each) for each in _limits(workspace_id, filter, "message")]
+    return Query.boolean_query(passing + [(Occur.MustNot, each) for each in _refused(filter)])
 
 
 def _excluded(asked: Asked) -> list[tuple[Occur, Query]]:
-    excluded = asked.filter.excluded
+    return [(Occur.MustNot, each) for each in [*_terms(asked, "must_not"), *_refused(asked.filter)]]
+
+
+def _refused(filter: Filter) -> list[Query]:
+    excluded = filter.excluded
     values = _of_values(excluded) if excluded else []
     if excluded and excluded.session_ids:
         values.append(_one_of("session", excluded.session_ids))
-    return [(Occur.MustNot, each) for each in [*_terms(asked, "must_not"), *values]]
+    return values
 
 
 def _terms(asked: Asked, occur: str) -> list[Query]:

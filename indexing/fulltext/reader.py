@@ -13,7 +13,7 @@ from indexing.fulltext import asking, generations
 from indexing.fulltext.generations import IndexDamaged
 from indexing.fulltext.schema import SCHEMA, with_analyzers
 from indexing.fulltext.writer import committed_cursor
-from indexing.model import Counts, Facet, Hit, Unit
+from indexing.model import Counts, Facet, Filter, Hit, Unit
 from indexing.model import Query as Asked
 
 _ALL_BUCKETS = 1_000_000
@@ -82,6 +82,11 @@ class TantivyReader:
         asked = asking.matching(workspace_id, query, unit="message", only=messages)
         assert asked is not None, "with `only` there is always something to ask"
         return {hit.id for hit in _hits(searcher, searcher.search(asked, len(messages), count=False).hits)}
+
+    def any_passes(self, workspace_id: int, filter: Filter) -> bool:
+        """Whether there is a message that passes the filter."""
+        searcher = self._index.searcher()
+        return bool(searcher.search(asking.limited(workspace_id, filter), 1, count=False).hits)
 
     def cursor(self) -> str:
         """The change-log cursor up to which this index is complete; "" for a new index."""

@@ -20,6 +20,8 @@ from service.storage.queries import load
 SQL = load("embeddings")
 LEASE_S = 30.0
 """A batch takes about 2 s; what a worker had claimed when it died waits for so long."""
+TOGETHER_S = 10.0
+"""Writes so close to the last one that a token sees are waited for with it: between a commit and its token others may commit."""
 PAGE = 2_000
 """Messages whose texts are looked through in one transaction."""
 
@@ -155,6 +157,14 @@ async def queue_depth(conn: Connection) -> dict[str, int]:
     row = await (await conn.execute(SQL["queue_depth"])).fetchone()
     assert row is not None
     return row
+
+
+async def is_waited_for(conn: Connection, workspace_id: int, *, token: str) -> bool:
+    """Whether what the last writes that `token` (a snapshot) sees said waits for a vector; an older backlog is not asked for."""
+    params = {"workspace_id": workspace_id, "token": token, "window_s": TOGETHER_S}
+    row = await (await conn.execute(SQL["await_vectors"], params)).fetchone()
+    assert row is not None
+    return bool(row["waiting"])
 
 
 async def waiting_of_model(conn: Connection, model_id: int) -> int:

@@ -242,6 +242,7 @@ def test_it_refuses_bad_searches(api: httpx.Client, query: str, says: str) -> No
         {"q": None},
         {"q": "x", "filter": []},
         {"q": "x", "filter": {"source": {"a": 1}}},
+        {"q": "x", "filter": {"sources": "pi"}},
         {"q": "x", "limit": 1e300},
         {"q": "x" * 100_001},
     ],
@@ -293,6 +294,26 @@ def test_it_reads_its_own_writes(api: httpx.Client, number: int) -> None:
         api.get("/api/search", params={"q": f"second{number}"}, headers={"X-After": token}).json()["total"]
         == 0
     )
+
+
+def test_it_reads_its_own_writes_on_another_process(service: HttpService, api: httpx.Client) -> None:
+    """A token of one API process is good at another one of the same machine, which opens the same index."""
+    home, url = service.settings.home, service.settings.database_url
+    with HttpService(url, home, indexed=False) as other, other.client(bearer(api)) as beside:
+        for number in range(5):
+            said = {
+                "sessionExternalId": "s",
+                "externalId": f"m{number}",
+                "role": "user",
+                "textContent": f"twin{number}",
+            }
+            writing, reading = (api, beside) if number % 2 else (beside, api)
+            token = writing.post("/sync/message", json=said).headers["x-commit"]
+            assert search(reading, f"twin{number}", commit=token)["total"] == 1
+
+
+def bearer(api: httpx.Client) -> str:
+    return api.headers["authorization"].removeprefix("Bearer ")
 
 
 def test_it_waits_for_no_more_than_was_written(api: httpx.Client) -> None:

@@ -277,3 +277,20 @@ def test_it_sums_up(api: httpx.Client) -> None:
             "unknown": {"tokens": 0, "cost": 0.0, "sessions": 1},
         },
     }  # fmt: skip
+
+
+def test_it_refuses_a_cursor_of_another_filter(api: httpx.Client) -> None:
+    """A cursor goes on in the list that it is of: with another filter or order it is 400, with another limit it is not."""
+    sessions = [{"externalId": f"s{n}", "projectName": "shop"} for n in range(4)]
+    api.post("/sync/batch", json={"sessions": sessions})
+    cursor = api.get("/api/sessions", params={"limit": 1, "project": "shop"}).json()["nextCursor"]
+    for other in (
+        {"project": "home"},
+        {},
+        {"project": "shop", "sort": "createdAt"},
+        {"project": "shop", "q": "s"},
+    ):
+        refused = api.get("/api/sessions", params={"limit": 1, "cursor": cursor, **other})
+        assert (refused.status_code, "cursor" in refused.json()["error"]) == (400, True)
+    page = api.get("/api/sessions", params={"limit": 3, "project": "shop", "cursor": cursor}).json()
+    assert len(page["sessions"]) == 3

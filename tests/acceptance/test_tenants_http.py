@@ -227,6 +227,7 @@ def timeless(value: Any) -> Any:
             "nextCursor",
             "updatedAt",
             "readAt",
+            "tokenCount",  # of a text that repeats the question
         )
         return {key: timeless(item) for key, item in value.items() if key not in passing}
     return [timeless(item) for item in value] if isinstance(value, list) else value

@@ -310,3 +310,30 @@ async def test_it_works_as_a_whole(bench: Bench, resources: Resources) -> None:
     finally:
         async with asyncio.timeout(10):
             await cancelled(worker)
+
+
+async def test_it_waits_for_the_vectors_of_a_write_only(bench: Bench) -> None:
+    """A commit token is waited for until its own write has vectors; a backlog of before does not hold it up."""
+    await bench.put(message("old", "The harvest was late"))
+    async with bench.splitting():
+        await bench.split()
+    async with bench.db.system() as conn:
+        # As if it had been written a minute ago.
+        await conn.execute("reset role")
+        await conn.execute("update change_log set at = at - interval '1 minute'")
+    await bench.put(message("new", "The bridge is closed"))
+    token = (await bench.feed.now("")).cursor
+    async with bench.splitting():
+        await bench.split()
+    assert await is_waiting(bench, token)
+    async with bench.db.workspace(bench.workspace_id) as conn:
+        await conn.execute(
+            "delete from embedding_queue where message_id = (select id from messages where external_id = 'new')"
+        )
+    assert await bench.count("embedding_queue") == 1
+    assert not await is_waiting(bench, token)
+
+
+async def is_waiting(bench: Bench, token: str) -> bool:
+    async with bench.db.workspace(bench.workspace_id) as conn:
+        return await embeddings.is_waited_for(conn, bench.workspace_id, token=token)

@@ -197,3 +197,9 @@ async def test_it_lists_what_a_filter_alone_leaves(ask) -> None:  # type: ignore
     assert (await ask("role:user", "semantic")).fallback_reason == search.NO_TEXT
     nothing = await ask("")
     assert (ids(nothing), nothing.counts.total) == ([], 0)
+
+
+async def test_it_says_nothing_of_vectors_where_nothing_may_be_found(ask) -> None:  # type: ignore[no-untyped-def]
+    """A filter that nothing passes gives no hits, and blames no missing vector."""
+    found = await ask("cookie source:pi")
+    assert (ids(found), found.counts.total, found.mode_used, found.fallback_reason) == ([], 0, "hybrid", "")

@@ -79,12 +79,12 @@ async def text_has_seen(token: Snapshot, workspace_id: int, resources: Resources
 
 
 async def meaning_has_seen(token: Snapshot, workspace_id: int, resources: Resources) -> bool:
-    """The passages have seen it, and no text of the workspace waits for a vector."""
+    """The passages have seen it, and no text of its writes waits for a vector; a backlog of before may."""
     async with resources.db.workspace(workspace_id) as conn:
         cursor = await change_log.read_cursor(conn, passages_cursor(resources.db.epoch)) or NOTHING_SEEN
         if await change_log.missing(conn, workspace_id, cursor=cursor, token=str(token)):
             return False
-        return await embeddings.waiting(conn, workspace_id) == 0
+        return not await embeddings.is_waited_for(conn, workspace_id, token=str(token))
 
 
 async def is_missing(db: Database, workspace_id: int, cursor: str, token: Snapshot) -> bool:

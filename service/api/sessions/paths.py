@@ -209,4 +209,6 @@ def page(rows: list[dict[str, Any]], asked: SessionsAsked) -> Sessions:
 
 
 def order(asked: SessionsAsked) -> str:
-    return f"sessions {asked.sort} {asked.order}"
+    """What a cursor belongs to: the order, and what is listed in it."""
+    listed = msgspec.structs.replace(asked, limit=0, cursor=None)
+    return f"sessions {msgspec.json.encode(listed).decode()}"

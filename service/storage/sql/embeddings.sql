@@ -89,6 +89,31 @@ select count(*) as texts from embedding_queue q
 where q.workspace_id = %(workspace_id)s
     and q.model_id = (select id from embedding_models where status = 'active');
 
+-- name: await_vectors
+-- Whether a text waits for its vector that was written by the last transactions that a token sees: those of the workspace
+-- within `window_s` of the last one, and not further back than 20,000 transactions. What waited before is not waited for.
+with seen as materialized (
+    select xid, at, row_id, session_id from change_log
+    where workspace_id = %(workspace_id)s and tbl = 'messages' and op <> 'D'
+        and xid >= greatest(pg_snapshot_xmax(%(token)s::pg_snapshot)::text::bigint - 20000, 3)::text::xid8
+        and pg_visible_in_snapshot(xid, %(token)s::pg_snapshot)
+), written as materialized (
+    select xid, row_id, session_id from seen
+    where at >= (select max(at) from seen) - make_interval(secs => %(window_s)s)
+), changed as (
+    select row_id as id from written where row_id is not null
+    union
+    select m.id
+    from written w join messages m on m.workspace_id = %(workspace_id)s and m.session_id = w.session_id and m.changed_xid = w.xid
+    where w.row_id is null
+)
+select exists (
+    select from changed
+    join passages p on p.workspace_id = %(workspace_id)s and p.message_id = changed.id
+    join embedding_queue q on q.workspace_id = %(workspace_id)s and q.text_sha256 = p.text_sha256
+        and q.model_id = (select id from embedding_models where status = 'active')
+) as waiting;
+
 -- name: waiting_of_model
 -- Over all workspaces.
 select count(*) as texts from embedding_queue where model_id = %(model_id)s;
