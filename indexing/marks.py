@@ -12,12 +12,26 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from indexing.fulltext.analysis import CHUNK, MARK, forms, is_unspaced, normal, pieces, stem, stems
+from indexing.fulltext.analysis import (
+    CHUNK,
+    MARK,
+    SIGN,
+    forms,
+    is_sign_word,
+    is_unspaced,
+    normal,
+    pieces,
+    sign_word,
+    stem,
+    stems,
+)
 from indexing.model import Term
 
 CHUNKS_KNOWN = 5_000
 _PLAIN_CHUNK = re.compile(r"[^\W_]+")
 """What `CHUNK` is in a text without combining marks."""
+_SIGN = re.compile(rf"({SIGN.pattern})[\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]*")
+"""With its skin tone and the mark of its form."""
 _FOREIGN = re.compile(r"[^\x00-\x7f]+")
 _IRREGULAR = {"die": "dying", "lie": "lying", "tie": "tying"}
 """Stems that are not how their words begin."""
@@ -44,6 +58,7 @@ class Marker:
         self._prefixes = tuple(found[0] for kind, found in split if kind == "prefix" and len(found) == 1)
         self._phrases = {found for _, found in split if len(found) > 1}
         self._needles = _needles(self._stems, {*self._forms, *self._prefixes})
+        self._signs = {each for each in self._stems | self._forms if is_sign_word(each)}
         self._known: dict[str, tuple[Mark, ...]] = {}
 
     def marks(self, text: str) -> list[Mark]:
@@ -59,6 +74,12 @@ class Marker:
         ]
         if self._phrases:
             found += self._phrases_in(text)
+        if self._signs and not text.isascii():
+            found += [
+                Mark(sign.start(), sign.end(), sign[1])
+                for sign in _SIGN.finditer(text)
+                if sign_word(sign[1]) in self._signs
+            ]
         return _without_overlaps(sorted(found, key=lambda mark: (mark.start, -mark.end)))
 
     def _candidates(self, text: str) -> Mapping[int, str]:

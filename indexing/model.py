@@ -102,6 +102,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     filter: Filter = Filter()
     sessions: tuple[str, ...] = ()
     """What `session:` named, ids or external ids: the caller resolves them into `filter.session_ids`."""
+    named: tuple[tuple[str, str], ...] = ()
+    """(member of `Filter`, value) for each project, model, tool and tag that the text names, as it is written there."""
     excluded_sessions: tuple[str, ...] = ()
     """The same of `-session:`, for `filter.excluded`."""
 

@@ -58,6 +58,14 @@ class TextReader(Protocol):
         """Whether there is a message that passes the filter."""
         ...
 
+    def values(self, workspace_id: int, facet: Facet) -> Collection[str]:
+        """All values that messages of the workspace have."""
+        ...
+
+    def corrections(self, workspace_id: int, query: Query) -> dict[str, str]:
+        """For each word of the query (as it is indexed) that stands nowhere in the workspace, the nearest that may be found."""
+        ...
+
     def cursor(self) -> str:
         """The change-log cursor up to which this index is complete; "" for a new index."""
         ...

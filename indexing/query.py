@@ -10,13 +10,14 @@ date that is none, a quote that does not close, `--flag`, `-1`, `std::map`) is s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any, Literal
 
 import msgspec
 
 from indexing.dates import parse_ms
+from indexing.fulltext.analysis import can_be_found, forms
 from indexing.model import Filter, Query, Term
 from indexing.words import STOP_WORDS
 
@@ -26,6 +27,7 @@ TERMS = 64
 ROLES = ("user", "assistant", "system", "tool", "unknown")
 
 EVERYTHING = Filter()
+NOTHING: Mapping[tuple[str, str], Sequence[str]] = {}
 _MEMBERS = {
     "source": "sources", "project": "projects", "model": "models", "role": "roles",
     "tool": "tools", "tag": "tags", "kind": "kinds",
@@ -37,13 +39,21 @@ _PIECE = re.compile(
     re.IGNORECASE,
 )
 _PREFIX = re.compile(r"[^\W_][\w./:-]*[^\W_]\*")
+_WORD = re.compile(r"[^\W_]+")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+
+
+Spellings = Mapping[tuple[str, str], Sequence[str]]
+"""What stands for a name as somebody wrote it, by (member of `Filter`, name)."""
+_SPELLED = ("projects", "models", "tools", "tags")
 
 
 class _Found(msgspec.Struct):
     """What was read so far."""
 
     source_name: Callable[[str], str]
+    spellings: Spellings = {}
+    named: list[tuple[str, str]] = []
     terms: list[Term] = []
     said: list[str] = []
     sessions: list[str] = []
@@ -62,9 +72,11 @@ def parse(
     filter: Filter = EVERYTHING,
     tz: tzinfo = UTC,
     source_name: Callable[[str], str] = str,
+    spellings: Spellings = NOTHING,
 ) -> Query:
     """The query that `q` is, limited by `filter` as well. Dates are days in `tz`; `source_name` knows how people
-    spell sources. Errors: none.
+    spell sources, `spellings` what stands for the names of projects, models, tools and tags (`Query.named` tells which
+    were written, so that they can be looked up and the query read again). Errors: none.
 
     >>> found = parse('why "redirect loop" -draft source:codex-cli handleCall*', now_ms=0)
     >>> [(term.text, term.kind, term.occur) for term in found.terms]
@@ -72,7 +84,7 @@ def parse(
     >>> found.filter.sources, found.text
     (('codex-cli',), 'why redirect loop handleCall')
     """
-    found = _Found(source_name)
+    found = _Found(source_name, spellings)
     for piece in _PIECE.finditer(q[:QUERY_CHARACTERS]):
         _read(piece, found, now_ms, tz)
     limited = both(filter, _filter(found))
@@ -88,8 +100,38 @@ def parse(
         terms=tuple(terms[:TERMS]),
         filter=limited,
         sessions=tuple(dict.fromkeys(found.sessions)),
+        named=tuple(dict.fromkeys(found.named)),
         excluded_sessions=tuple(dict.fromkeys(found.excluded_sessions)),
     )
+
+
+def corrected(query: Query, corrections: Mapping[str, str]) -> Query:
+    """The query with its words replaced (lower case, as `corrections` has them), but for prefixes and what is excluded.
+
+    >>> corrected(parse('redirct "the lop" -lop', now_ms=0), {"redirct": "redirect", "lop": "loop"}).text
+    'redirect the loop'
+    """
+    terms = tuple(
+        term
+        if term.occur == "must_not" or term.kind == "prefix"
+        else msgspec.structs.replace(term, text=respelled(term.text, corrections))
+        for term in query.terms
+    )
+    return msgspec.structs.replace(query, terms=terms, text=respelled(query.text, corrections))
+
+
+def respelled(text: str, corrections: Mapping[str, str]) -> str:
+    """A text with its words replaced, in whatever case they stand.
+
+    >>> respelled("Redirct in user_nmae", {"redirct": "redirect", "nmae": "name"})
+    'redirect in user_name'
+    """
+
+    def corrected(word: re.Match[str]) -> str:
+        found = forms(word[0])
+        return corrections.get(found[0], word[0]) if len(found) == 1 else word[0]
+
+    return _WORD.sub(corrected, text)
 
 
 def both(one: Filter, other: Filter) -> Filter:
@@ -135,14 +177,14 @@ def _read(piece: re.Match[str], found: _Found, now_ms: int, tz: tzinfo) -> None:
     name, quoted = (piece["name"] or "").lower(), piece["quoted"]
     value = piece["bare"] if quoted is None else quoted
     excluded: Literal["must_not"] | None = "must_not" if piece["sign"] else None
-    if name == "path" and _has_letters(value):
+    if name == "path" and can_be_found(value):
         found.terms.append(Term(value, "phrase", excluded or "must"))
     elif name and excluded:
         if not _exclude(name, value, found):
             found.terms.append(Term(f"{name}:{value}", "phrase", excluded))
     elif name and not _limit(name, value, found, now_ms, tz):
         _take_words(piece.group(), found)
-    elif name or not _has_letters(value):
+    elif name or not can_be_found(value):
         return
     elif excluded:
         found.terms.append(Term(value, "word" if quoted is None else "phrase", excluded))
@@ -185,8 +227,11 @@ def _exclude(name: str, value: str, found: _Found) -> bool:
 def _take_value(name: str, value: str, values: dict[str, list[str]], found: _Found) -> bool:
     if name not in _MEMBERS or not value or (name == "role" and value.lower() not in ROLES):
         return False
+    member = _MEMBERS[name]
+    if member in _SPELLED:
+        found.named.append((member, value))
     read = {"source": found.source_name, "role": str.lower}.get(name, str)
-    values.setdefault(_MEMBERS[name], []).append(read(value))
+    values.setdefault(member, []).extend(found.spellings.get((member, value), [read(value)]))
     return True
 
 
@@ -194,7 +239,7 @@ def _take_words(written: str, found: _Found) -> None:
     for word in written.split():
         prefix = _PREFIX.fullmatch(word)
         text = word[:-1] if prefix else word
-        if _has_letters(text):
+        if can_be_found(text):
             found.terms.append(Term(text, "prefix" if prefix else "word"))
             found.said.append(text)
 
@@ -221,7 +266,3 @@ def _is_stop_word(term: Term) -> bool:
         and term.occur == "should"
         and _EDGES.sub("", term.text).lower().replace("’", "'") in STOP_WORDS
     )
-
-
-def _has_letters(text: str) -> bool:
-    return any(character.isalnum() for character in text)

@@ -14,11 +14,12 @@ import msgspec
 
 from indexing import fusion
 from indexing.fusion import Fused, Placed
-from indexing.model import Counts, Facet, Hit, Query, Unit
+from indexing.model import Counts, Facet, Hit, Query, Term, Unit
 from indexing.ports import Embedder, Neighbours, TextReader, VectorIndex
-from indexing.query import EVERYTHING
+from indexing.query import EVERYTHING, corrected
 
 Mode = Literal["hybrid", "fulltext", "semantic"]
+ModeUsed = Literal["hybrid", "fulltext", "semantic", "fuzzy"]
 
 LEAST_DEPTH = 200
 """How many hits are asked of each index at least."""
@@ -52,8 +53,12 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True):
     sessions: list[Group]
     """The same grouped; empty when messages were asked for."""
     counts: Counts
-    mode_used: Mode
+    mode_used: ModeUsed
     fallback_reason: str = ""
+    terms: tuple[Term, ...] = ()
+    """What was looked up: those of the query, or as they were corrected."""
+    corrections: dict[str, str] = {}
+    """Of a fuzzy second try: the words that stand nowhere, and what was looked for instead."""
 
 
 class _Meaning(NamedTuple):
@@ -64,7 +69,7 @@ class _Meaning(NamedTuple):
 class _Candidates(msgspec.Struct, frozen=True):
     words: list[Hit]
     vectors: list[Hit]
-    mode_used: Mode
+    mode_used: ModeUsed
     fallback_reason: str
 
 
@@ -89,6 +94,16 @@ async def search(
     depth = max(LEAST_DEPTH, limit)
     meaning = _Meaning(vectors, embedder) if vectors is not None and embedder is not None else None
     found = await _ask(workspace_id, query, mode, depth, text, meaning, reason)
+    corrections: dict[str, str] = {}
+    if mode != "semantic" and not found.words:
+        corrections = await asyncio.to_thread(text.corrections, workspace_id, query)
+    if corrections:
+        second = corrected(query, corrections)
+        again = await _ask(workspace_id, second, mode, depth, text, meaning, reason)
+        if again.words:
+            query, found = second, msgspec.structs.replace(again, mode_used="fuzzy")
+        else:
+            corrections = {}
     fused = fusion.fuse(found.words, found.vectors, depth=depth)
     beside, counts = await asyncio.gather(
         neighbours.of(
@@ -105,6 +120,8 @@ async def search(
         counts=counts,
         mode_used=found.mode_used,
         fallback_reason=found.fallback_reason,
+        terms=query.terms,
+        corrections=corrections,
     )
 
 

@@ -6,9 +6,10 @@
     writer.py        puts, removes, commits (one process a directory)
     reader.py        searches and counts (many processes)
     asking.py        our query -> tantivy's
+    spelling.py      words that stand nowhere, and the nearest that do
 
     <directory>/CURRENT          names the generation in use; renamed into place, so that a swap is atomic
-    <directory>/1-5f0c…/         a generation: a tantivy index in format 1
+    <directory>/2-5f0c…/         a generation: a tantivy index in format 2
 
 BM25 statistics are those of the whole index; a query sees documents of its own workspace only.
 """

@@ -5,7 +5,7 @@ Two readings of every text:
     stems   prose and pieces: `handleCallback` -> handl, callback; `redirects` -> redirect; 東京都 -> 東京, 京都
     forms   the words as they stand: `handleCallback` -> handlecallback; `user_name` -> user, name; 東京都 -> 東, 京, 都
 
-Stems are what people look up; forms, with their positions, answer phrases, prefixes and whole identifiers
+An emoji or arrow is a word of its own in both. Stems are what people look up; forms, with their positions, answer phrases, prefixes and whole identifiers
 (`foo.bar` and `src/app.py` are phrases of forms). Both are lower case and without accents (café = cafe).
 What tantivy's analyzers cannot do (borders inside camelCase, scripts without spaces, Unicode normal forms) is done
 to the text before they see it, by `for_stems` and `for_forms`, and for both at once by `for_both`. They look at bytes
@@ -55,6 +55,11 @@ MARK = re.compile(f"[{_MARKS}]+")
 """Accents that no composed letter holds, vowel points, soft hyphens, joiners: a word with and without them is one."""
 MAX_KEPT_CHARS = 40
 """Of a stretch beyond ASCII whose analysis is remembered."""
+SIGN = re.compile(
+    "[\u203c\u2049\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2934\u2935\u2b00-\u2bff\u3030\u303d\U0001f000-\U0001f3fa\U0001f400-\U0001faff]"
+)
+"""Emoji, arrows, ticks: what people look for beside words. Skin tones and joiners make no difference."""
+_SIGN_WORD = "emoji"
 CHUNK = re.compile(rf"(?:[^\W_][{_MARKS}]*)+")
 """A stretch of letters and digits: never less than a form."""
 
@@ -124,6 +129,24 @@ def is_unspaced(character: str) -> bool:
     return _RUN.match(character) is not None
 
 
+def sign_word(sign: str) -> str:
+    """The word that a sign is indexed as: tantivy's tokens are letters and digits.
+
+    >>> sign_word("🚀"), stems("ship it 🚀")
+    ('emoji128640', ['ship', 'it', 'emoji128640'])
+    """
+    return f"{_SIGN_WORD}{ord(sign)}"
+
+
+def is_sign_word(word: str) -> bool:
+    return word.startswith(_SIGN_WORD) and word[len(_SIGN_WORD) :].isdigit()
+
+
+def can_be_found(text: str) -> bool:
+    """Has it a letter, a digit or a sign?"""
+    return any(character.isalnum() for character in text) or SIGN.search(text) is not None
+
+
 @lru_cache(maxsize=50_000)
 def stem(piece: str) -> str:
     """The stem of one piece; "" when it has none (a sign, or too long)."""
@@ -175,12 +198,16 @@ def _one_by_one(run: re.Match[str]) -> str:
 @lru_cache(maxsize=20_000)
 def _stems_of(run: str) -> bytes:
     """A stretch of letters and signs beyond ASCII, as `STEMS` is given it: the same few make up most of them."""
-    return _RUN.sub(_in_pairs, normal(run)).encode()
+    return SIGN.sub(_as_word, _RUN.sub(_in_pairs, normal(run))).encode()
 
 
 @lru_cache(maxsize=20_000)
 def _forms_of(run: str) -> bytes:
-    return _RUN.sub(_one_by_one, normal(run)).encode()
+    return SIGN.sub(_as_word, _RUN.sub(_one_by_one, normal(run))).encode()
+
+
+def _as_word(sign: re.Match[str]) -> str:
+    return f" {sign_word(sign[0])} "
 
 
 def _stems_where_not_ascii(error: UnicodeError) -> tuple[bytes, int]:

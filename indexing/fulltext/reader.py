@@ -9,7 +9,7 @@ from typing import Any
 
 from tantivy import FieldType, Index, Occur, Query, Searcher
 
-from indexing.fulltext import asking, generations
+from indexing.fulltext import asking, generations, spelling
 from indexing.fulltext.generations import IndexDamaged
 from indexing.fulltext.schema import SCHEMA, with_analyzers
 from indexing.fulltext.writer import committed_cursor
@@ -87,6 +87,14 @@ class TantivyReader:
         """Whether there is a message that passes the filter."""
         searcher = self._index.searcher()
         return bool(searcher.search(asking.limited(workspace_id, filter), 1, count=False).hits)
+
+    def values(self, workspace_id: int, facet: Facet) -> Collection[str]:
+        """All values that messages of the workspace have."""
+        return _messages_by(self._index.searcher(), asking.limited(workspace_id, Filter()), facet).keys()
+
+    def corrections(self, workspace_id: int, query: Asked) -> dict[str, str]:
+        """For each word of the query that stands nowhere in the workspace, the nearest that may be found."""
+        return spelling.corrections(self._index.searcher(), workspace_id, query.terms, query.filter)
 
     def cursor(self) -> str:
         """The change-log cursor up to which this index is complete; "" for a new index."""

@@ -20,7 +20,7 @@ from indexing.fulltext import analysis
 from indexing.model import TextDocument
 
 DAY_MS = 86_400_000
-FORMAT = 1
+FORMAT = 2
 """Changes with the fields or the analysis: an index of another format is left alone and built anew."""
 
 COUNTED = ("source", "project", "model", "role", "tool", "day")

@@ -156,7 +156,9 @@ def mode_remark(answer: Mapping[str, Any]) -> str:
     """
     reason = answer.get("fallbackReason")
     remarks = []
-    if answer["modeUsed"] != "hybrid":
+    if corrected := answer.get("corrected"):
+        remarks.append(f"Nothing has these words; searched for: {clean(corrected)}")
+    elif answer["modeUsed"] != "hybrid":
         remarks.append(f"Searched {answer['modeUsed']}" + (f": {reason.rstrip('.')}." if reason else "."))
     lags = answer.get("index", {})
     for lag, waiting in (

@@ -195,6 +195,17 @@ async def resolve(conn: Connection, workspace_id: int, refs: Sequence[str]) -> t
     return tuple(row["id"] for row in await cursor.fetchall())
 
 
+async def project_names(conn: Connection, workspace_id: int) -> list[str]:
+    """Names and paths of all projects."""
+    cursor = await conn.execute(SQL["project_names"], {"workspace_id": workspace_id})
+    return [row["name"] for row in await cursor.fetchall() if row["name"]]
+
+
+async def tag_names(conn: Connection, workspace_id: int) -> list[str]:
+    cursor = await conn.execute(SQL["tag_names"], {"workspace_id": workspace_id})
+    return [row["name"] for row in await cursor.fetchall()]
+
+
 async def shared(conn: Connection, slug: str) -> tuple[int, int] | None:
     """Workspace and id of a shared session. `conn` is of `Database.system`."""
     cursor = await conn.execute(SQL["shared"], {"slug": slug})

@@ -206,6 +206,30 @@ def test_it_counts_facets_over_all_that_matches(library: httpx.Client) -> None:
     assert sessions["facets"]["project"] == [{"value": "billing", "count": 1}, {"value": "shop", "count": 1}]
 
 
+@pytest.mark.parametrize(
+    ("q", "expected"),
+    [
+        ("tool:bash", {"i2"}), ("project:BILLING role:user", {"i1"}), ("project:p/billing role:user", {"i1"}), ("project:Shop redirect", {"l1"}),
+        ("invoice project:/p/billing tool:BASH", {"i2"}), ("tool:ba", set()), ("project:nothing", set()), ("-tool:bash is:error", set()),
+        ("source:PI redirect", {"l1"}), ("-session:inv redirect invoice", {"l1"}),
+    ],
+)  # fmt: skip
+def test_it_reads_names_as_people_write_them(library: httpx.Client, q: str, expected: set[str]) -> None:
+    """In the query, projects, models and tools match in any case or by a whole piece; in `filter` exactly."""
+    assert set(externals(search(library, q, groupBy="message"))) == expected
+    assert search(library, "invoice", filter={"tool": "bash"})["total"] == 0
+    assert search(library, "invoice", filter={"project": "Billing"})["total"] == 0
+
+
+def test_it_tells_how_it_corrected_a_query(library: httpx.Client) -> None:
+    """`corrected` is the query as it was searched, ready to be asked again; further pages and snippets are of it."""
+    found = search(library, "marmelade redierct source:pi", groupBy="message")
+    assert (found["modeUsed"], found["corrected"]) == ("fuzzy", "marmelade redirect source:pi")
+    (hit,) = found["results"]
+    assert [hit["snippet"][start:end] for start, end in hit["highlights"]] == ["redirects", "redirect"]
+    assert "corrected" not in search(library, "redirect")
+
+
 def test_it_explains(library: httpx.Client) -> None:
     """`explain` says what each score is made of; without it nothing is said."""
     hit = library.get("/api/search?q=invoice+pytest&groupBy=message&explain=true").json()["results"][0]

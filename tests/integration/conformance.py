@@ -71,6 +71,7 @@ FILTERS = [
         sources=("codex-cli",),
         excluded=Filter(projects=("shop",), models=("gpt-5",), tools=("Bash",), kinds=("run",)),
     ),
+    Filter(excluded=Filter(session_ids=(1, 3), tags=("keep",))),
     Filter(has_error=True),
     Filter(has_error=False),
     Filter(sources=("nobody",)),

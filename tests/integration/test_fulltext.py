@@ -83,6 +83,7 @@ def test_it_finds_nothing_for_unknown_words_and_empty_queries(
         ("東京都の天気はどうですか", ["東京", "東京都", "天気", "京", '"東京都の天気"']),
         ("한국어는 어렵다 ภาษาไทยง่าย", ["한국어", "ภาษาไทย"]),
         ("Привет, мир! Ελλάδα מִלָּה", ["привет", "МИР", "ελλάδα", "מלה"]),
+        ("shipped 🚀 well done 👍🏽 next → prod", ["🚀", "👍", "👍🏽", '"shipped 🚀"', "→"]),
         ("half \ud83d an emoji and \x00 zero", ["half emoji", "zero"]),
     ],
 )

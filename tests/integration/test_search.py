@@ -203,3 +203,29 @@ async def test_it_says_nothing_of_vectors_where_nothing_may_be_found(ask) -> Non
     """A filter that nothing passes gives no hits, and blames no missing vector."""
     found = await ask("cookie source:pi")
     assert (ids(found), found.counts.total, found.mode_used, found.fallback_reason) == ([], 0, "hybrid", "")
+
+
+async def test_it_tries_again_with_the_nearest_words(ask) -> None:  # type: ignore[no-untyped-def]
+    """Where no word stands anywhere, the nearest that do are searched, and it says so; by letters left out, added, changed, swapped."""
+    for typed, meant, hit in (
+        ("cokie", "cookie", 12),
+        ("tomattoes", "tomatoes", 31),
+        ("mismathced", "mismatched", 21),
+        ("pastaa", "pasta", 31),
+    ):
+        found = await ask(typed, "fulltext")
+        assert (ids(found)[0], found.mode_used, found.corrections) == (hit, "fuzzy", {typed: meant})
+        assert found.counts.total == 1
+    both_ways = await ask("cokie")
+    assert (ids(both_ways)[0], both_ways.mode_used) == (12, "fuzzy")
+    phrase = await ask('"the cokie was"', "fulltext")
+    assert (ids(phrase), phrase.terms[0].text) == ([12], "the cookie was")
+
+
+async def test_it_corrects_only_what_stands_nowhere(ask) -> None:  # type: ignore[no-untyped-def]
+    """A word that somebody wrote is meant; short ones, far ones, other tenants' and those that a filter keeps out are not offered."""
+    for q in ("cookie role:user", "ck", "zzzzqqq", "secert", "cokie role:user", "pasta -pasta", "東京都民"):
+        found = await ask(q, "fulltext")
+        assert (found.corrections, found.mode_used) == ({}, "fulltext"), q
+    assert (await ask("cokie", "semantic")).mode_used == "semantic"
+    assert (await ask("cokie basil", "fulltext")).corrections == {}

@@ -43,6 +43,9 @@ def marked(text: str, *terms: str | Term) -> list[str]:
         ("Straße in İstanbul", "istanbul", ["İstanbul"]),
         ("the ﬁle", "file", ["ﬁle"]),
         ("👩‍👩‍👧‍👦 family 👍🏽 ok", "ok", ["ok"]),
+        ("deployed 🚀🚀 at last", "🚀", ["🚀🚀"]),
+        ("well done 👍🏽!", "👍", ["👍🏽"]),
+        ("a → b", "→", ["→"]),
         ("東京都の天気", "東京", ["東京"]),
         ("東京都の天気", "天", ["天"]),
         ("한국어는 어렵다", "한국어", ["한국어"]),
@@ -115,7 +118,7 @@ def test_it_finds_a_match_deep_in_a_long_text_quickly() -> None:
         ),
         max_size=200,
     ).map("".join),
-    st.lists(st.sampled_from(["redirect", "word", "東京", "call", "i", "fi"]), max_size=4),
+    st.lists(st.sampled_from(["redirect", "word", "東京", "call", "i", "fi", "👩", "→"]), max_size=4),
 )
 def test_it_keeps_offsets_inside_the_snippet(text: str, terms: list[str]) -> None:
     """Whatever the text: highlights are in order, apart, not empty and inside a snippet of bounded length."""

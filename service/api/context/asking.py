@@ -59,7 +59,9 @@ class ContextBody(msgspec.Struct, kw_only=True, rename="camel"):
 async def query(call: Call, asked: ContextAsked) -> Query:
     """The query with its filters and without the sessions that are to be left out. Errors: `RequestError`."""
     db, workspace_id = call.resources.db, call.workspace_id
-    found = await asking.query(asked, now_ms=shapes.epoch_ms(call.now), db=db, workspace_id=workspace_id)
+    found = await asking.query(
+        asked, now_ms=shapes.epoch_ms(call.now), db=db, workspace_id=workspace_id, text=call.resources.text
+    )
     left_out = await asking.without(asked.exclude, db, workspace_id) if asked.exclude else EVERYTHING
     return msgspec.structs.replace(found, filter=both(found.filter, left_out))
 

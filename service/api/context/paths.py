@@ -118,7 +118,7 @@ async def context(call: Call, asked: ContextAsked) -> Answer:
             conn,
             workspace_id,
             ranking,
-            query.terms,
+            ranking.terms,
             limit=asked.limit,
             budget=asked.budget,
             window=asked.window,

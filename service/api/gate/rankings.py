@@ -15,7 +15,7 @@ import msgspec
 
 from indexing.fusion import Fused
 from indexing.model import Counts, Term
-from indexing.search import Group, Mode
+from indexing.search import Group, ModeUsed
 from service.errors import RequestError
 
 KEPT_S = 600.0
@@ -30,8 +30,9 @@ class Kept(msgspec.Struct, kw_only=True, frozen=True):
     sessions: list[Group]
     messages: list[Fused]
     counts: Counts
-    mode_used: Mode
+    mode_used: ModeUsed
     fallback_reason: str
+    corrections: dict[str, str] = {}
     whole: bool = False
     """Holds all that pages can show, not the candidates only."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -11,6 +13,8 @@ from msgspec import Meta
 
 from indexing import query as language
 from indexing.model import Facet, Filter, Query
+from indexing.names import meant
+from indexing.ports import TextReader
 from indexing.search import Mode
 from service.api import shapes
 from service.api.gate import params
@@ -21,6 +25,8 @@ from service.model.message import Role
 from service.storage import sessions
 from service.storage.database import Database
 
+FACETS: dict[str, Facet] = {"tools": "tool", "models": "model"}
+"""Of messages; the text index has them by value."""
 NAME_CHARACTERS = 40
 """Of a name that is none, in the sentence that says so."""
 
@@ -112,18 +118,22 @@ def checked(search: Q) -> Q:
     return search
 
 
-async def query(search: Question, *, now_ms: int, db: Database, workspace_id: int) -> Query:
-    """The query with all its limits; the sessions that the filter or the query itself names are looked up.
+async def query(search: Question, *, now_ms: int, db: Database, workspace_id: int, text: TextReader) -> Query:
+    """The query with all its limits; what the filter or the query itself names is looked up.
 
     Errors: `RequestError`.
     """
-    found = language.parse(
+    read = partial(
+        language.parse,
         search.q,
         now_ms=now_ms,
         filter=filter(search),
         tz=params.zone(search.tz),
         source_name=sources.canonical,
     )
+    found = read()
+    if found.named:
+        found = read(spellings=await spellings(found, db, workspace_id, text))
     limited = found.filter
     for refs in (search.session, found.sessions):
         if refs:
@@ -131,6 +141,23 @@ async def query(search: Question, *, now_ms: int, db: Database, workspace_id: in
     if found.excluded_sessions:
         limited = language.both(limited, await without(found.excluded_sessions, db, workspace_id))
     return msgspec.structs.replace(found, filter=limited)
+
+
+async def spellings(
+    found: Query, db: Database, workspace_id: int, text: TextReader
+) -> dict[tuple[str, str], list[str]]:
+    """What stands for the names that the query has: in any case, or a piece of one (`names.meant`)."""
+    members = {member for member, _ in found.named}
+    known: dict[str, Collection[str]] = {}
+    async with db.workspace(workspace_id) as conn:
+        if "projects" in members:
+            known["projects"] = await sessions.project_names(conn, workspace_id)
+        if "tags" in members:
+            known["tags"] = await sessions.tag_names(conn, workspace_id)
+    for member, facet in FACETS.items():
+        if member in members:
+            known[member] = await asyncio.to_thread(text.values, workspace_id, facet)
+    return {(member, written): meant(written, known[member]) for member, written in found.named}
 
 
 async def without(refs: Sequence[str], db: Database, workspace_id: int) -> Filter:

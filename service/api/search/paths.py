@@ -7,6 +7,7 @@ import time
 
 import msgspec
 
+from indexing import query as language
 from indexing import search as engine
 from indexing.fulltext import IndexDamaged
 from service.api import examples, shapes
@@ -92,8 +93,13 @@ async def reread(call: Call, shown: Kept) -> hits.Rows:
 async def lengthened(call: Call, asked: SearchAsked, kept: Kept) -> Kept:
     """The ranking with what else matches behind its candidates."""
     query = await asking.query(
-        asked, now_ms=shapes.epoch_ms(call.now), db=call.resources.db, workspace_id=call.workspace_id
+        asked,
+        now_ms=shapes.epoch_ms(call.now),
+        db=call.resources.db,
+        workspace_id=call.workspace_id,
+        text=call.resources.text,
     )
+    query = language.corrected(query, kept.corrections)
     shown = kept.messages or [match for group in kept.sessions for match in group.matches]
     more = await engine.rest(call.workspace_id, query, shown, text=call.resources.text)
     sessions = {group.session_id for group in kept.sessions}
@@ -113,7 +119,11 @@ async def rank(call: Call, asked: SearchAsked) -> Kept:
     """Ask the indexes. Errors: `IndexDamaged`; `NotYet` when they have not seen the write that was named."""
     resources, workspace_id = call.resources, call.workspace_id
     query = await asking.query(
-        asked, now_ms=shapes.epoch_ms(call.now), db=resources.db, workspace_id=workspace_id
+        asked,
+        now_ms=shapes.epoch_ms(call.now),
+        db=resources.db,
+        workspace_id=workspace_id,
+        text=resources.text,
     )
     token = commit_of(asked.commit, call.desk) or call.commit
     await freshness.wait_for(token, workspace_id, resources, by_meaning=asked.type == "semantic")
@@ -131,7 +141,8 @@ async def rank(call: Call, asked: SearchAsked) -> Kept:
     )
     return Kept(
         workspace_id=workspace_id,
-        terms=query.terms,
+        terms=ranking.terms,
+        corrections=ranking.corrections,
         sessions=ranking.sessions,
         messages=ranking.messages if asked.group_by == "message" else [],
         counts=ranking.counts,

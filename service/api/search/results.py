@@ -8,7 +8,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from indexing.model import Counts
-from indexing.search import Mode
+from indexing.query import respelled
+from indexing.search import ModeUsed
 from service.api.gate.freshness import Lag
 from service.api.gate.rankings import Kept
 from service.api.search import hits
@@ -27,7 +28,9 @@ class Results(msgspec.Struct, kw_only=True, rename="camel"):
     next_cursor: str | UnsetType = UNSET
     facets: dict[str, list[FacetValue]] | UnsetType = UNSET
     took_ms: float
-    mode_used: Mode
+    mode_used: ModeUsed
+    corrected: str | UnsetType = UNSET
+    """The query as it was searched in a fuzzy second try, since its words stand nowhere."""
     fallback_reason: str | UnsetType = UNSET
     index: Lag
 
@@ -47,6 +50,7 @@ def of(shown: Kept, rows: hits.Rows, lag: Lag, asked: SearchAsked) -> SessionRes
         "facets": facets(shown.counts) if asked.facets else UNSET,
         "took_ms": 0.0,
         "mode_used": shown.mode_used,
+        "corrected": respelled(asked.q, shown.corrections) if shown.corrections else UNSET,
         "fallback_reason": shown.fallback_reason or UNSET,
         "index": lag,
     }

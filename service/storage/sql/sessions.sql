@@ -88,3 +88,9 @@ where workspace_id = %(workspace_id)s and (id = any(%(ids)s) or external_id = an
 -- name: shared
 -- The owner of a shared page is not told; its workspace is needed to read the messages.
 select workspace_id, id from sessions where slug = %(slug)s and is_public;
+
+-- name: project_names
+select distinct unnest(array[project_name, project_path]) as name from sessions where workspace_id = %(workspace_id)s;
+
+-- name: tag_names
+select distinct tag as name from session_tags where workspace_id = %(workspace_id)s;
