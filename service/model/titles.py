@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-NONE, WEAK, DERIVED, REAL = 0, 1, 2, 3
+NONE, WEAK, DERIVED, REAL, GIVEN = 0, 1, 2, 3, 4
+"""GIVEN: by a person here."""
 MAX_DERIVED_CHARS = 80
 
 _PLACEHOLDER = re.compile(

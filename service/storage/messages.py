@@ -161,14 +161,15 @@ async def delete(conn: Connection, workspace_id: int, id: int) -> bool:
 
 
 async def _entitle_anew(conn: Connection, workspace_id: int, session_id: int, said: Sequence[str]) -> None:
-    """Take titles away that were made of what a deleted message said; the session's own is made anew."""
+    """Take titles away that were made of what a deleted message said; the session's own is made anew,
+    unless a person gave it."""
     params: dict[str, Any] = {"workspace_id": workspace_id, "session_id": session_id}
     titled = await (await conn.execute(SQL["titled"], params)).fetchone()
     if titled is None:
         return
     former = [title for title in titled["former_titles"] if not repeats.is_title_of(title, said)]
     title, rank = titled["title"], titled["title_rank"]
-    if repeats.is_title_of(title, said):
+    if rank < titles.GIVEN and repeats.is_title_of(title, said):
         prompts = await (await conn.execute(SQL["first_prompts"], params)).fetchall()
         title, rank = titles.derived(row["said"] for row in prompts) or (None, titles.NONE)
     if (title, former) != (titled["title"], titled["former_titles"]):

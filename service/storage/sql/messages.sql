@@ -106,9 +106,9 @@ order by s.id
 for no key update;
 
 -- name: titled
--- A session's title as it stands, unless a person gave it.
+-- A session's titles as they stand.
 select title, title_rank, former_titles from sessions
-where workspace_id = %(workspace_id)s and id = %(session_id)s and title_rank < 4;
+where workspace_id = %(workspace_id)s and id = %(session_id)s;
 
 -- name: first_prompts
 -- What people said first in a session, without history that it was forked with.
