@@ -14,7 +14,7 @@ create table change_log (
     workspace_id bigint not null,
     xid xid8 not null default pg_current_xact_id(),
     at timestamptz not null default clock_timestamp(),
-    tbl text not null check (tbl in ('sessions', 'messages', 'members', 'api_keys', 'workspaces')),
+    tbl text not null check (tbl in ('sessions', 'messages', 'members', 'api_keys', 'workspaces', 'usage')),
     op "char" not null check (op in ('I', 'U', 'D')),
     row_id bigint,
     session_id bigint,

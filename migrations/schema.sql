@@ -275,6 +275,10 @@ CREATE TRIGGER log_insert AFTER INSERT ON sessions REFERENCING NEW TABLE AS new_
 
 CREATE TRIGGER log_update AFTER UPDATE ON sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_session_changes();
 
+CREATE TRIGGER mark_insert AFTER INSERT ON sessions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mark_sessions();
+
+CREATE TRIGGER mark_update AFTER UPDATE ON sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mark_sessions();
+
 CREATE TRIGGER touch BEFORE UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION touch_changed_xid();
 
 ALTER TABLE ONLY sessions
@@ -383,6 +387,12 @@ CREATE TRIGGER log_delete AFTER DELETE ON messages REFERENCING OLD TABLE AS old_
 CREATE TRIGGER log_insert AFTER INSERT ON messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_message_changes();
 
 CREATE TRIGGER log_update AFTER UPDATE ON messages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_message_changes();
+
+CREATE TRIGGER mark_delete AFTER DELETE ON messages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mark_messages();
+
+CREATE TRIGGER mark_insert AFTER INSERT ON messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mark_messages();
+
+CREATE TRIGGER mark_update AFTER UPDATE ON messages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mark_messages();
 
 CREATE TRIGGER touch BEFORE UPDATE ON messages FOR EACH ROW EXECUTE FUNCTION touch_changed_xid();
 
@@ -663,7 +673,7 @@ CREATE TABLE change_log (
     user_id bigint,
     cols integer DEFAULT '-1'::integer NOT NULL,
     CONSTRAINT change_log_op_check CHECK ((op = ANY (ARRAY['I'::"char", 'U'::"char", 'D'::"char"]))),
-    CONSTRAINT change_log_tbl_check CHECK ((tbl = ANY (ARRAY['sessions'::text, 'messages'::text, 'members'::text, 'api_keys'::text, 'workspaces'::text])))
+    CONSTRAINT change_log_tbl_check CHECK ((tbl = ANY (ARRAY['sessions'::text, 'messages'::text, 'members'::text, 'api_keys'::text, 'workspaces'::text, 'usage'::text])))
 )
 PARTITION BY RANGE (at);
 
@@ -696,7 +706,7 @@ CREATE TABLE change_log_rest (
     user_id bigint,
     cols integer DEFAULT '-1'::integer CONSTRAINT change_log_cols_not_null NOT NULL,
     CONSTRAINT change_log_op_check CHECK ((op = ANY (ARRAY['I'::"char", 'U'::"char", 'D'::"char"]))),
-    CONSTRAINT change_log_tbl_check CHECK ((tbl = ANY (ARRAY['sessions'::text, 'messages'::text, 'members'::text, 'api_keys'::text, 'workspaces'::text])))
+    CONSTRAINT change_log_tbl_check CHECK ((tbl = ANY (ARRAY['sessions'::text, 'messages'::text, 'members'::text, 'api_keys'::text, 'workspaces'::text, 'usage'::text])))
 );
 
 CREATE INDEX change_log_rest_xid_idx ON change_log_rest USING btree (xid);
@@ -907,6 +917,299 @@ ALTER TABLE ONLY workers
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE workers TO backscroll_system;
 
 
+-- usage_marks
+
+CREATE TABLE usage_marks (
+    workspace_id bigint NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL
+);
+
+ALTER TABLE ONLY usage_marks FORCE ROW LEVEL SECURITY;
+
+CREATE INDEX usage_marks_by_workspace ON usage_marks USING btree (workspace_id, hour);
+
+CREATE POLICY across ON usage_marks FOR SELECT TO backscroll_system USING (true);
+
+CREATE POLICY own_workspace ON usage_marks USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+ALTER TABLE usage_marks ENABLE ROW LEVEL SECURITY;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE usage_marks TO backscroll_app;
+GRANT SELECT ON TABLE usage_marks TO backscroll_system;
+
+
+-- session_totals
+
+CREATE TABLE session_totals (
+    workspace_id bigint NOT NULL,
+    session_id bigint NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    prompt_tokens bigint NOT NULL,
+    completion_tokens bigint NOT NULL,
+    cache_read_tokens bigint NOT NULL,
+    cache_write_tokens bigint NOT NULL,
+    cost_usd numeric(20,10)
+);
+
+ALTER TABLE ONLY session_totals FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY session_totals
+    ADD CONSTRAINT session_totals_pkey PRIMARY KEY (workspace_id, session_id, hour);
+
+CREATE INDEX session_totals_by_hour ON session_totals USING btree (workspace_id, hour);
+
+CREATE TRIGGER mark_delete AFTER DELETE ON session_totals REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mark_hours('at');
+
+ALTER TABLE ONLY session_totals
+    ADD CONSTRAINT session_totals_workspace_id_session_id_fkey FOREIGN KEY (workspace_id, session_id) REFERENCES sessions(workspace_id, id) ON DELETE CASCADE;
+
+CREATE POLICY own_workspace ON session_totals USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+ALTER TABLE session_totals ENABLE ROW LEVEL SECURITY;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE session_totals TO backscroll_app;
+
+
+-- usage_records
+
+CREATE TABLE usage_records (
+    workspace_id bigint NOT NULL,
+    id bigint NOT NULL,
+    idempotency_key text NOT NULL,
+    user_id bigint,
+    service text NOT NULL,
+    metric text NOT NULL,
+    quantity numeric(30,10) NOT NULL,
+    model text,
+    provider text,
+    session_external_id text,
+    message_external_id text,
+    cost_usd numeric(20,10),
+    attrs jsonb DEFAULT '{}'::jsonb NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    CONSTRAINT usage_records_cost_usd_check CHECK ((cost_usd >= (0)::numeric)),
+    CONSTRAINT usage_records_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 512))),
+    CONSTRAINT usage_records_message_external_id_check CHECK (((length(message_external_id) >= 1) AND (length(message_external_id) <= 512))),
+    CONSTRAINT usage_records_metric_check CHECK (((length(metric) >= 1) AND (length(metric) <= 100))),
+    CONSTRAINT usage_records_model_check CHECK (((length(model) >= 1) AND (length(model) <= 500))),
+    CONSTRAINT usage_records_provider_check CHECK (((length(provider) >= 1) AND (length(provider) <= 500))),
+    CONSTRAINT usage_records_quantity_check CHECK ((quantity >= (0)::numeric)),
+    CONSTRAINT usage_records_service_check CHECK (((length(service) >= 1) AND (length(service) <= 100))),
+    CONSTRAINT usage_records_session_external_id_check CHECK (((length(session_external_id) >= 1) AND (length(session_external_id) <= 512)))
+);
+
+ALTER TABLE ONLY usage_records FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE usage_records ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY;
+
+ALTER TABLE ONLY usage_records
+    ADD CONSTRAINT usage_records_pkey PRIMARY KEY (workspace_id, id);
+
+ALTER TABLE ONLY usage_records
+    ADD CONSTRAINT usage_records_workspace_id_idempotency_key_key UNIQUE (workspace_id, idempotency_key);
+
+CREATE INDEX usage_records_by_session ON usage_records USING btree (workspace_id, session_external_id) WHERE (session_external_id IS NOT NULL);
+
+CREATE INDEX usage_records_by_time ON usage_records USING btree (workspace_id, occurred_at);
+
+CREATE TRIGGER mark_delete AFTER DELETE ON usage_records REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mark_hours('occurred_at');
+
+CREATE TRIGGER mark_insert AFTER INSERT ON usage_records REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mark_hours('occurred_at');
+
+CREATE TRIGGER mark_update AFTER UPDATE ON usage_records REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mark_hours('occurred_at');
+
+ALTER TABLE ONLY usage_records
+    ADD CONSTRAINT usage_records_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY usage_records
+    ADD CONSTRAINT usage_records_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;
+
+CREATE POLICY own_workspace ON usage_records USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+ALTER TABLE usage_records ENABLE ROW LEVEL SECURITY;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE usage_records TO backscroll_app;
+
+
+-- usage_rates
+
+CREATE TABLE usage_rates (
+    workspace_id bigint NOT NULL,
+    service text NOT NULL,
+    metric text NOT NULL,
+    model text DEFAULT ''::text NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    usd_per_unit numeric(30,15) NOT NULL,
+    CONSTRAINT usage_rates_metric_check CHECK (((length(metric) >= 1) AND (length(metric) <= 100))),
+    CONSTRAINT usage_rates_model_check CHECK ((length(model) <= 500)),
+    CONSTRAINT usage_rates_service_check CHECK (((length(service) >= 1) AND (length(service) <= 100))),
+    CONSTRAINT usage_rates_usd_per_unit_check CHECK ((usd_per_unit >= (0)::numeric))
+);
+
+ALTER TABLE ONLY usage_rates FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY usage_rates
+    ADD CONSTRAINT usage_rates_pkey PRIMARY KEY (workspace_id, service, metric, model, valid_from);
+
+ALTER TABLE ONLY usage_rates
+    ADD CONSTRAINT usage_rates_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;
+
+CREATE POLICY own_workspace ON usage_rates USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+ALTER TABLE usage_rates ENABLE ROW LEVEL SECURITY;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE usage_rates TO backscroll_app;
+
+
+-- usage_rows
+
+CREATE TABLE usage_rows (
+    workspace_id bigint NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    kind "char" NOT NULL,
+    id bigint NOT NULL,
+    session_id bigint,
+    user_id bigint DEFAULT 0 NOT NULL,
+    source text DEFAULT ''::text NOT NULL,
+    provider text DEFAULT ''::text NOT NULL,
+    model text DEFAULT ''::text NOT NULL,
+    project text DEFAULT ''::text NOT NULL,
+    service text NOT NULL,
+    metric text DEFAULT ''::text NOT NULL,
+    copy_key bigint,
+    counted boolean DEFAULT true NOT NULL,
+    input_tokens bigint DEFAULT 0 NOT NULL,
+    cache_read_tokens bigint DEFAULT 0 NOT NULL,
+    cache_write_tokens bigint DEFAULT 0 NOT NULL,
+    output_tokens bigint DEFAULT 0 NOT NULL,
+    quantity numeric(30,10) DEFAULT 0 NOT NULL,
+    cost_usd numeric(20,10),
+    cost_source text DEFAULT 'none'::text NOT NULL,
+    price_version text DEFAULT ''::text NOT NULL,
+    duration_ms bigint,
+    tool_calls integer DEFAULT 0 NOT NULL,
+    tool_errors integer DEFAULT 0 NOT NULL,
+    CONSTRAINT usage_rows_check CHECK (((cost_usd IS NULL) = (cost_source = ANY (ARRAY['unknown'::text, 'none'::text])))),
+    CONSTRAINT usage_rows_cost_source_check CHECK ((cost_source = ANY (ARRAY['reported'::text, 'computed'::text, 'estimated'::text, 'unknown'::text, 'none'::text]))),
+    CONSTRAINT usage_rows_kind_check CHECK ((kind = ANY (ARRAY['m'::"char", 's'::"char", 'r'::"char"])))
+);
+
+ALTER TABLE ONLY usage_rows FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY usage_rows
+    ADD CONSTRAINT usage_rows_pkey PRIMARY KEY (workspace_id, occurred_at, kind, id);
+
+CREATE INDEX usage_rows_by_copy ON usage_rows USING btree (workspace_id, copy_key) WHERE (copy_key IS NOT NULL);
+
+CREATE INDEX usage_rows_by_session ON usage_rows USING btree (workspace_id, session_id);
+
+ALTER TABLE ONLY usage_rows
+    ADD CONSTRAINT usage_rows_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;
+
+CREATE POLICY own_workspace ON usage_rows USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+ALTER TABLE usage_rows ENABLE ROW LEVEL SECURITY;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE usage_rows TO backscroll_app;
+
+
+-- usage_facts
+
+CREATE TABLE usage_facts (
+    workspace_id bigint NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    source text NOT NULL,
+    provider text NOT NULL,
+    model text NOT NULL,
+    project text NOT NULL,
+    user_id bigint NOT NULL,
+    service text NOT NULL,
+    metric text NOT NULL,
+    messages bigint NOT NULL,
+    input_tokens bigint NOT NULL,
+    cache_read_tokens bigint NOT NULL,
+    cache_write_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    quantity numeric(30,10) NOT NULL,
+    cost_usd numeric(20,10) NOT NULL,
+    priced_messages bigint NOT NULL,
+    unpriced_messages bigint NOT NULL,
+    tool_calls bigint NOT NULL,
+    tool_errors bigint NOT NULL,
+    session_ids bigint[] NOT NULL,
+    durations_ms bigint[] NOT NULL
+);
+
+ALTER TABLE ONLY usage_facts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY usage_facts
+    ADD CONSTRAINT usage_facts_pkey PRIMARY KEY (workspace_id, hour, source, provider, model, project, user_id, service, metric);
+
+ALTER TABLE ONLY usage_facts
+    ADD CONSTRAINT usage_facts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;
+
+CREATE POLICY own_workspace ON usage_facts USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+ALTER TABLE usage_facts ENABLE ROW LEVEL SECURITY;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE usage_facts TO backscroll_app;
+
+
+-- usage_tools
+
+CREATE TABLE usage_tools (
+    workspace_id bigint NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    source text NOT NULL,
+    project text NOT NULL,
+    user_id bigint NOT NULL,
+    tool text NOT NULL,
+    calls bigint NOT NULL,
+    errors bigint NOT NULL,
+    session_ids bigint[] NOT NULL,
+    durations_ms bigint[] NOT NULL
+);
+
+ALTER TABLE ONLY usage_tools FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY usage_tools
+    ADD CONSTRAINT usage_tools_pkey PRIMARY KEY (workspace_id, hour, source, project, user_id, tool);
+
+ALTER TABLE ONLY usage_tools
+    ADD CONSTRAINT usage_tools_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;
+
+CREATE POLICY own_workspace ON usage_tools USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+ALTER TABLE usage_tools ENABLE ROW LEVEL SECURITY;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE usage_tools TO backscroll_app;
+
+
+-- usage_state
+
+CREATE TABLE usage_state (
+    workspace_id bigint NOT NULL,
+    computed_at timestamp with time zone NOT NULL,
+    price_version text NOT NULL
+);
+
+ALTER TABLE ONLY usage_state FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY usage_state
+    ADD CONSTRAINT usage_state_pkey PRIMARY KEY (workspace_id);
+
+ALTER TABLE ONLY usage_state
+    ADD CONSTRAINT usage_state_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;
+
+CREATE POLICY own_workspace ON usage_state USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+ALTER TABLE usage_state ENABLE ROW LEVEL SECURITY;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE usage_state TO backscroll_app;
+
+
 -- functions
 
 CREATE FUNCTION current_workspace() RETURNS bigint
@@ -1059,6 +1362,107 @@ begin
 end
 $$;
 
+CREATE FUNCTION mark_hours() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if tg_op <> 'DELETE' then
+        execute format('insert into usage_marks (workspace_id, hour)
+            select distinct workspace_id, usage_hour(%I) from new_rows', tg_argv[0]);
+    end if;
+    if tg_op <> 'INSERT' then
+        execute format('insert into usage_marks (workspace_id, hour)
+            select distinct workspace_id, usage_hour(%I) from old_rows', tg_argv[0]);
+    end if;
+    return null;
+end
+$$;
+
+CREATE FUNCTION mark_messages() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if tg_op = 'INSERT' then
+        insert into usage_marks (workspace_id, hour)
+        select distinct workspace_id, usage_hour(created_at) from new_rows;
+    elsif tg_op = 'DELETE' then
+        insert into usage_marks (workspace_id, hour)
+        select distinct workspace_id, usage_hour(created_at) from old_rows;
+    else
+        insert into usage_marks (workspace_id, hour)
+        select distinct n.workspace_id, hour
+        from new_rows n
+        join old_rows o using (workspace_id, id)
+        cross join lateral (values (usage_hour(n.created_at)), (usage_hour(o.created_at))) as both_hours (hour)
+        where (n.session_id, n.external_id, n.role, n.model, n.prompt_tokens, n.completion_tokens,
+                n.cache_read_tokens, n.cache_write_tokens, n.cost_usd, n.duration_ms, n.attrs, n.parts_sha256,
+                n.has_error, n.created_at)
+            is distinct from (o.session_id, o.external_id, o.role, o.model, o.prompt_tokens, o.completion_tokens,
+                o.cache_read_tokens, o.cache_write_tokens, o.cost_usd, o.duration_ms, o.attrs, o.parts_sha256,
+                o.has_error, o.created_at);
+    end if;
+    return null;
+end
+$$;
+
+CREATE FUNCTION mark_sessions() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if tg_op = 'UPDATE' then
+        insert into usage_marks (workspace_id, hour)
+        select distinct m.workspace_id, usage_hour(m.created_at)
+        from new_rows n
+        join old_rows o using (workspace_id, id)
+        join messages m on m.workspace_id = n.workspace_id and m.session_id = n.id
+        where (n.source, n.project_name, n.project_path, n.model, n.provider, n.user_id)
+            is distinct from (o.source, o.project_name, o.project_path, o.model, o.provider, o.user_id);
+
+        insert into session_totals (
+            workspace_id, session_id, hour, at, prompt_tokens, completion_tokens, cache_read_tokens,
+            cache_write_tokens, cost_usd
+        )
+        select n.workspace_id, n.id, usage_hour(n.updated_at), n.updated_at, coalesce(n.prompt_tokens, 0),
+            coalesce(n.completion_tokens, 0), coalesce(n.cache_read_tokens, 0), coalesce(n.cache_write_tokens, 0),
+            n.cost_usd
+        from new_rows n
+        join old_rows o using (workspace_id, id)
+        where (n.prompt_tokens, n.completion_tokens, n.cache_read_tokens, n.cache_write_tokens, n.cost_usd)
+            is distinct from
+            (o.prompt_tokens, o.completion_tokens, o.cache_read_tokens, o.cache_write_tokens, o.cost_usd)
+        on conflict (workspace_id, session_id, hour) do update set
+            at = excluded.at, prompt_tokens = excluded.prompt_tokens,
+            completion_tokens = excluded.completion_tokens, cache_read_tokens = excluded.cache_read_tokens,
+            cache_write_tokens = excluded.cache_write_tokens, cost_usd = excluded.cost_usd;
+
+        insert into usage_marks (workspace_id, hour)
+        select distinct t.workspace_id, t.hour
+        from new_rows n
+        join old_rows o using (workspace_id, id)
+        join session_totals t on t.workspace_id = n.workspace_id and t.session_id = n.id
+        where (n.source, n.project_name, n.project_path, n.model, n.provider, n.user_id, n.prompt_tokens,
+                n.completion_tokens, n.cache_read_tokens, n.cache_write_tokens, n.cost_usd, n.transcript)
+            is distinct from (o.source, o.project_name, o.project_path, o.model, o.provider, o.user_id,
+                o.prompt_tokens, o.completion_tokens, o.cache_read_tokens, o.cache_write_tokens, o.cost_usd,
+                o.transcript);
+    elsif tg_op = 'INSERT' then
+        insert into session_totals (
+            workspace_id, session_id, hour, at, prompt_tokens, completion_tokens, cache_read_tokens,
+            cache_write_tokens, cost_usd
+        )
+        select workspace_id, id, usage_hour(updated_at), updated_at, coalesce(prompt_tokens, 0),
+            coalesce(completion_tokens, 0), coalesce(cache_read_tokens, 0), coalesce(cache_write_tokens, 0), cost_usd
+        from new_rows
+        where total_tokens > 0 or cost_usd is not null;
+
+        insert into usage_marks (workspace_id, hour)
+        select distinct workspace_id, usage_hour(updated_at) from new_rows
+        where total_tokens > 0 or cost_usd is not null;
+    end if;
+    return null;
+end
+$$;
+
 CREATE FUNCTION touch_changed_xid() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1067,3 +1471,7 @@ begin
     return new;
 end
 $$;
+
+CREATE FUNCTION usage_hour(at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN date_bin('01:00:00'::interval, at, '2000-01-01 00:00:00+00'::timestamp with time zone);
