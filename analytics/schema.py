@@ -69,6 +69,68 @@ FACTS: Schema = {
 
 ACTIVITY: Schema = {"hour": pl.Datetime("us", "UTC"), **DIMENSIONS, "session_id": pl.Int64()}
 
+MESSAGES: Schema = {
+    "at_us": pl.Int64(),  # microseconds since 1970, as all times that come from a table here
+    "id": pl.Int64(),
+    "session_id": pl.Int64(),
+    "user_id": pl.Int64(),
+    "source": pl.String(),
+    "provider": pl.String(),  # as the session tells it
+    "model": pl.String(),  # the message's, or the session's where the message has tokens and names none
+    "project": pl.String(),
+    "cached_inside": pl.Boolean(),  # it may be of a client that counts cached tokens inside its input
+    **TOKENS,
+    "cache_write_1h_tokens": pl.Int64(),  # of cache_write_tokens
+    "tier": pl.String(),  # <service tier>/<speed>
+    "reported_nano_usd": pl.Int64(),
+    "estimated": pl.Boolean(),
+    "duration_ms": pl.Int64(),
+    "tool_calls": pl.Int64(),
+    "tool_errors": pl.Int64(),
+    "copy_key": pl.Int64(),  # two messages with the same one are one answer that stands in two sessions
+    "copied": pl.Boolean(),  # it says itself that it is a copy
+    "counted": pl.Boolean(),  # false: it says that it repeats what another session used
+}
+
+TOTALS: Schema = {
+    "at_us": pl.Int64(),  # when a client told the totals of a session; ascending in each session
+    **{name: MESSAGES[name] for name in ("session_id", "user_id", "source", "provider", "model", "project")},
+    **TOKENS,  # as told by then
+    "cost_nano_usd": pl.Int64(),
+    **{f"known_{name}": TOKENS[name] for name in TOKENS},  # what all of the session's messages account for
+    "known_cost_nano_usd": pl.Int64(),
+}
+
+RECORDS: Schema = {
+    "at_us": pl.Int64(),
+    "id": pl.Int64(),
+    **{name: MESSAGES[name] for name in ("session_id", "user_id", "source", "provider", "model", "project")},
+    "service": pl.String(),
+    "metric": pl.String(),
+    "quantity": pl.String(),  # a decimal number: it is multiplied by money
+    "reported_nano_usd": pl.Int64(),
+}
+
+ROWS: Schema = {
+    # usage rows as they are stored: which message, session or record, where the cost is from, what is a copy
+    "occurred_at": pl.Datetime("us", "UTC"),
+    "kind": pl.String(),  # m, s, r
+    "id": pl.Int64(),
+    "session_id": pl.Int64(),
+    **DIMENSIONS,
+    "copy_key": pl.Int64(),
+    "copied": pl.Boolean(),
+    "counted": pl.Boolean(),
+    **TOKENS,
+    "quantity": pl.Float64(),
+    "cost_nano_usd": pl.Int64(),
+    "cost_source": pl.String(),
+    "price_version": pl.String(),
+    "duration_ms": pl.Int64(),
+    "tool_calls": pl.Int64(),
+    "tool_errors": pl.Int64(),
+}
+
 TOOL_FACTS: Schema = {
     "hour": pl.Datetime("us", "UTC"),
     "source": pl.String(),

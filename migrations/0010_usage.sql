@@ -82,6 +82,7 @@ create table usage_rows (
     metric text not null default '', -- of a record
     -- Two messages with the same key are one answer that stands in two sessions: it counts once.
     copy_key bigint,
+    copied boolean not null default false, -- it says itself that it is a copy
     counted boolean not null default true,
     input_tokens bigint not null default 0,
     cache_read_tokens bigint not null default 0,

@@ -1079,6 +1079,7 @@ CREATE TABLE usage_rows (
     service text NOT NULL,
     metric text DEFAULT ''::text NOT NULL,
     copy_key bigint,
+    copied boolean DEFAULT false NOT NULL,
     counted boolean DEFAULT true NOT NULL,
     input_tokens bigint DEFAULT 0 NOT NULL,
     cache_read_tokens bigint DEFAULT 0 NOT NULL,

@@ -1,0 +1,100 @@
+"""Marked hours -> usage rows -> hourly facts. A transaction a step, which takes the marks and writes what comes of them.
+
+Whatever order messages come in, are edited or deleted in: an hour is derived from what is there now, so the facts are
+those of a rebuild. A lock in the database lets one process at a time derive a workspace; another passes it by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+import polars as pl
+
+from analytics import rollup as rollups
+from analytics import usage
+from analytics.pricing import Book
+from service.jobs.sweep import workspace_ids
+from service.jobs.threads import in_thread
+from service.storage.database import Connection, Database
+from service.storage.usage import facts, marks, rows, told
+from service.storage.usage.marks import EVER
+
+HOURS_AT_ONCE = 250
+"""Of one workspace in one transaction."""
+
+
+async def roll_up(db: Database) -> int:
+    """Derive every marked hour of every workspace; how many hours were."""
+    async with db.system() as conn:
+        marked = await marks.workspaces(conn)
+    return sum([await roll_up_workspace(db, id) for id in marked])
+
+
+async def roll_up_workspace(db: Database, workspace_id: int, *, wait: bool = False) -> int:
+    """Derive the marked hours of a workspace; none when another process is at it, unless we `wait` for it."""
+    done = 0
+    while hours := await step(db, workspace_id, wait=wait):
+        done += hours
+    return done
+
+
+async def rebuild(db: Database, *, since: datetime = EVER) -> int:
+    """Derive everything from `since` on again, with the prices of now; how many hours."""
+    done = 0
+    for id in await workspace_ids(db):
+        async with db.workspace(id) as conn:
+            await marks.mark_all(conn, id, since=since)
+        done += await roll_up_workspace(db, id, wait=True)
+    return done
+
+
+async def check(db: Database) -> int:
+    """Mark hours whose facts are not what their messages say; how many there were. They are derived next."""
+    found = 0
+    for id in await workspace_ids(db):
+        async with db.workspace(id) as conn:
+            found += await marks.mark_differing(conn, id)
+    return found
+
+
+async def step(db: Database, workspace_id: int, *, wait: bool) -> int:
+    async with db.workspace(workspace_id) as conn:
+        if not await marks.only_one(conn, workspace_id, wait=wait):
+            return 0
+        hours = await marks.take(conn, workspace_id, limit=HOURS_AT_ONCE)
+        if hours:
+            await derive(conn, workspace_id, hours, await told.book(conn, workspace_id))
+        return len(hours)
+
+
+async def derive(conn: Connection, workspace_id: int, hours: Collection[datetime], book: Book) -> None:
+    """The rows of these hours, and the facts of all hours that they move."""
+    moved = await derive_rows(conn, workspace_id, hours, book)
+    counted = await rows.counted(conn, workspace_id, moved)
+    summed = await in_thread(sum_up, counted)
+    await facts.replace(conn, workspace_id, moved, summed)
+    await facts.told(conn, workspace_id, price_version=book.version)
+
+
+async def derive_rows(
+    conn: Connection, workspace_id: int, hours: Collection[datetime], book: Book
+) -> set[datetime]:
+    messages = await rows.messages(conn, workspace_id, hours)
+    records = await rows.records(conn, workspace_id, hours)
+    stored = await rows.replace(
+        conn, workspace_id, hours, await in_thread(of_messages_and_records, messages, records, book)
+    )
+    moved = {*hours, *await rows.settle_copies(conn, workspace_id, stored.copy_keys)}
+    sessions = stored.session_ids | await rows.sessions_with_totals(conn, workspace_id, hours)
+    totals = await rows.totals(conn, workspace_id, sessions)
+    beyond = await in_thread(usage.of_totals, totals, book)
+    return moved | await rows.replace_totals(conn, workspace_id, sessions, beyond)
+
+
+def of_messages_and_records(messages: pl.DataFrame, records: pl.DataFrame, book: Book) -> pl.DataFrame:
+    return pl.concat([usage.of_messages(messages, book), usage.of_records(records, book)])
+
+
+def sum_up(counted: pl.DataFrame) -> pl.DataFrame:
+    return rollups.facts(counted.lazy()).collect()

@@ -1,0 +1,109 @@
+"""Usage rows of hours: what they are derived from, and how they are kept. A row that is the same is not written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+import msgspec
+import polars as pl
+
+from analytics import schema
+from service.storage.database import Connection
+from service.storage.queries import load
+from service.storage.usage import frames
+
+SQL = load("usage")
+_AT = {"at_us": pl.Int64()}
+_STORED = {**_AT, **{name: type for name, type in schema.USAGE_ROWS.items() if name != "occurred_at"}}
+_STORED = {
+    name: _STORED[name]
+    for name in (
+        "at_us",
+        *schema.DIMENSIONS,
+        *(name for name in _STORED if name not in ("at_us", *schema.DIMENSIONS)),
+    )
+}
+
+
+class Stored(msgspec.Struct):
+    """What a write changed: answers and sessions that it concerned."""
+
+    copy_keys: set[int] = msgspec.field(default_factory=set)
+    session_ids: set[int] = msgspec.field(default_factory=set)
+
+
+async def messages(conn: Connection, workspace_id: int, hours: Collection[datetime]) -> pl.DataFrame:
+    """`schema.MESSAGES` of these hours."""
+    return await frames.read(conn, SQL["messages"], _params(workspace_id, hours), schema.MESSAGES)
+
+
+async def records(conn: Connection, workspace_id: int, hours: Collection[datetime]) -> pl.DataFrame:
+    """`schema.RECORDS` of these hours."""
+    return await frames.read(conn, SQL["records"], _params(workspace_id, hours), schema.RECORDS)
+
+
+async def totals(conn: Connection, workspace_id: int, session_ids: Collection[int]) -> pl.DataFrame:
+    """`schema.TOTALS` of these sessions; those without totals have no rows."""
+    params = {"workspace_id": workspace_id, "session_ids": sorted(session_ids)}
+    return await frames.read(conn, SQL["totals"], params, schema.TOTALS)
+
+
+async def sessions_with_totals(conn: Connection, workspace_id: int, hours: Collection[datetime]) -> set[int]:
+    cursor = await conn.execute(SQL["sessions_of_hours"], _params(workspace_id, hours))
+    return {row["session_id"] for row in await cursor.fetchall()}
+
+
+async def replace(
+    conn: Connection, workspace_id: int, hours: Collection[datetime], rows: pl.DataFrame
+) -> Stored:
+    """Keep `rows` (`schema.ROWS` of messages and records) as all that there is in these hours."""
+    stored = Stored()
+    if len(rows):
+        await _put(conn, workspace_id, rows, stored)
+    keys = frames.columns(rows.select("occurred_at", "kind", "id"))
+    cursor = await conn.execute(SQL["drop_rows"], _params(workspace_id, hours) | keys)
+    _note(stored, await cursor.fetchall())
+    return stored
+
+
+async def replace_totals(
+    conn: Connection, workspace_id: int, session_ids: Collection[int], rows: pl.DataFrame
+) -> set[datetime]:
+    """Keep `rows` (of totals) as all that there is of these sessions; the hours that changed."""
+    if not session_ids:
+        return set()
+    if len(rows):
+        await _put(conn, workspace_id, rows, Stored())
+    keys = frames.columns(rows.select("occurred_at", "id"))
+    params = {"workspace_id": workspace_id, "session_ids": sorted(session_ids), **keys}
+    dropped = await (await conn.execute(SQL["drop_totals"], params)).fetchall()
+    return {row["hour"] for row in dropped} | set(rows["occurred_at"].dt.truncate("1h").to_list())
+
+
+async def settle_copies(conn: Connection, workspace_id: int, copy_keys: Collection[int]) -> set[datetime]:
+    """Let one of each answer's messages count; the hours in which that changed."""
+    params = {"workspace_id": workspace_id, "copy_keys": sorted(copy_keys)}
+    cursor = await conn.execute(SQL["settle_copies"], params)
+    return {row["hour"] for row in await cursor.fetchall()}
+
+
+async def counted(conn: Connection, workspace_id: int, hours: Collection[datetime]) -> pl.DataFrame:
+    """`schema.USAGE_ROWS` of these hours."""
+    told = await frames.read(conn, SQL["rows"], _params(workspace_id, hours), _STORED)
+    at = pl.from_epoch("at_us", time_unit="us").dt.replace_time_zone("UTC")
+    return told.with_columns(occurred_at=at).select(list(schema.USAGE_ROWS))
+
+
+async def _put(conn: Connection, workspace_id: int, rows: pl.DataFrame, stored: Stored) -> None:
+    cursor = await conn.execute(SQL["put_rows"], {"workspace_id": workspace_id} | frames.columns(rows))
+    _note(stored, await cursor.fetchall())
+
+
+def _note(stored: Stored, written: list[dict[str, int | None]]) -> None:
+    stored.copy_keys |= {key for row in written if (key := row["copy_key"]) is not None}
+    stored.session_ids |= {id for row in written if (id := row["session_id"]) is not None}
+
+
+def _params(workspace_id: int, hours: Collection[datetime]) -> dict[str, object]:
+    return {"workspace_id": workspace_id, "hours": sorted(hours)}
