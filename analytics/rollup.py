@@ -8,7 +8,7 @@ which the caller makes from usage rows by `facts(rows, every="15m")`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ def facts(rows: pl.LazyFrame, *, every: str = "1h") -> pl.LazyFrame:
     """`schema.USAGE_ROWS` -> `schema.FACTS`: summed by UTC hour (or quarter, `15m`) and dimensions, in no order."""
     paid = pl.col("cost_nano_usd").is_not_null()
     return (
-        rows.group_by(hour=pl.col("occurred_at").dt.truncate(every), *DIMENSIONS)
+        rows.group_by(pl.col("occurred_at").dt.truncate(every).alias("hour"), *DIMENSIONS)
         .agg(
             *(pl.col(name).sum() for name in _ADDED),
             cost_nano_usd=pl.col("cost_nano_usd").sum(),
@@ -78,19 +78,17 @@ def activity(told: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def straddling(hours: Collection[datetime], zone: str) -> list[datetime]:
-    """Those of these UTC hours in which a day of `zone` begins at another minute than 0.
+def straddling(hours: pl.Series, zone: str) -> list[datetime]:
+    """Those of these UTC hours in which a day of `zone` begins at another minute than 0, ascending.
 
-    >>> from datetime import UTC
-    >>> noons = [datetime(2026, 3, 1, hour, tzinfo=UTC) for hour in (17, 18, 19)]
-    >>> [hour.hour for hour in straddling(noons, "Asia/Kolkata")], straddling(noons, "Europe/Berlin")
+    >>> evening = pl.Series([datetime(2026, 3, 1, hour, tzinfo=UTC) for hour in (17, 18, 19)])
+    >>> [hour.hour for hour in straddling(evening, "Asia/Kolkata")], straddling(evening, "Europe/Berlin")
     ([18], [])
     """
-    there = ZoneInfo(zone)
-    last = HOUR - timedelta(microseconds=1)
-    return sorted(
-        hour for hour in hours if hour.astimezone(there).date() != (hour + last).astimezone(there).date()
-    )
+    there = hours.unique().sort().dt.convert_time_zone(zone)
+    begins, ends = there.dt.date(), there.dt.offset_by("59m59s").dt.date()
+    cut = there.filter(begins != ends).dt.convert_time_zone("UTC").to_list()
+    return [hour.astimezone(UTC) for hour in cut]
 
 
 def span(first: date, last: date, zone: str) -> tuple[datetime, datetime]:

@@ -12,8 +12,9 @@ from decimal import Decimal
 import polars as pl
 
 from analytics import residuals, schema
-from analytics.pricing import Book, costs
-from analytics.pricing.book import LLM, METRICS
+from analytics.pricing.book import Book
+from analytics.pricing.costs import costs
+from analytics.pricing.rates import LLM, METRICS
 from analytics.pricing.table import provider_of
 
 _DISJOINT = ("anthropic", "aws", "google-vertex")

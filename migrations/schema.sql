@@ -275,6 +275,8 @@ CREATE TRIGGER log_insert AFTER INSERT ON sessions REFERENCING NEW TABLE AS new_
 
 CREATE TRIGGER log_update AFTER UPDATE ON sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_session_changes();
 
+CREATE TRIGGER mark_delete AFTER DELETE ON sessions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mark_sessions();
+
 CREATE TRIGGER mark_insert AFTER INSERT ON sessions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mark_sessions();
 
 CREATE TRIGGER mark_update AFTER UPDATE ON sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mark_sessions();
@@ -1437,10 +1439,15 @@ begin
             cache_write_tokens = excluded.cache_write_tokens, cost_usd = excluded.cost_usd;
 
         insert into usage_marks (workspace_id, hour)
-        select distinct t.workspace_id, t.hour
+        select distinct n.workspace_id, t.hour
         from new_rows n
         join old_rows o using (workspace_id, id)
-        join session_totals t on t.workspace_id = n.workspace_id and t.session_id = n.id
+        cross join lateral (
+            select hour from session_totals where workspace_id = n.workspace_id and session_id = n.id
+            union all
+            select usage_hour(occurred_at) from usage_records
+            where workspace_id = n.workspace_id and session_external_id = n.external_id
+        ) t
         where (n.source, n.project_name, n.project_path, n.model, n.provider, n.user_id, n.prompt_tokens,
                 n.completion_tokens, n.cache_read_tokens, n.cache_write_tokens, n.cost_usd, n.transcript)
             is distinct from (o.source, o.project_name, o.project_path, o.model, o.provider, o.user_id,
@@ -1459,6 +1466,17 @@ begin
         insert into usage_marks (workspace_id, hour)
         select distinct workspace_id, usage_hour(updated_at) from new_rows
         where total_tokens > 0 or cost_usd is not null;
+
+        insert into usage_marks (workspace_id, hour)
+        select distinct r.workspace_id, usage_hour(r.occurred_at)
+        from new_rows n
+        join usage_records r on r.workspace_id = n.workspace_id and r.session_external_id = n.external_id;
+    else
+        -- What was told of a session goes with it, unless another source has one of that name.
+        delete from usage_records r using old_rows o
+        where r.workspace_id = o.workspace_id and r.session_external_id = o.external_id and not exists (
+            select from sessions s where s.workspace_id = o.workspace_id and s.external_id = o.external_id
+        );
     end if;
     return null;
 end

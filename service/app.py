@@ -24,6 +24,7 @@ from service.api.search import paths as search
 from service.api.sessions import messages, shared, stats
 from service.api.sessions import paths as sessions
 from service.api.sync import paths as sync
+from service.api.usage import ingest as usage
 from service.bootstrap import Resources
 
 ROUTES: list[HTTPRouteHandler] = [
@@ -50,6 +51,9 @@ ROUTES: list[HTTPRouteHandler] = [
     context.context_by_body,
     shared.get_shared,
     stats.get_stats,
+    usage.tell_usage,
+    usage.list_rates,
+    usage.replace_rates,
     auth.sign_in,
     auth.sign_out,
     metrics.get_metrics,

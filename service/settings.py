@@ -52,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long the request log is kept."""
     audit_log_days: int = 365
     """How long the audit log is kept."""
+    price_file: str = ""
+    """Prices in the form of LiteLLM's model_prices_and_context_window.json, before the bundled table; empty: none."""
     slow_request_ms: int = 1000
     """A request whose answer begins later than this is logged as slow; 0: none is."""
     allowed_hosts: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:,\[\] -]*$")] = ""

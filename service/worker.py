@@ -3,6 +3,7 @@
     index_words      change log -> text index                  one worker a machine
     split_messages   change log -> passages and their queue    one worker of all
     embed            queue -> vectors                          every worker
+    rollup           marked hours -> usage and its facts       every worker, one a workspace
     schedule         upkeep at intervals                       one worker of all for each job
     heartbeat        that it lives, for those who watch        every worker
 
@@ -25,6 +26,7 @@ from service.jobs.backlog import Backlog
 from service.jobs.embed import embed_for_ever
 from service.jobs.heartbeat import Heartbeat
 from service.jobs.index_words import index_words
+from service.jobs.rollup import roll_up_for_ever
 from service.jobs.split_messages import split_messages
 from service.live.feed import Feed
 
@@ -49,6 +51,7 @@ async def run_worker(resources: Resources) -> None:
         "index_words": lambda: index_words(resources.db, feed, resources.settings.text_index_dir, backlog),
         "split_messages": lambda: split_messages(resources.db, resources.url, feed, queued, backlog),
         "embed": lambda: embed_for_ever(resources, queued),
+        "rollup": lambda: roll_up_for_ever(resources, feed),
         "heartbeat": heartbeat.run,
     }
     scheduler = schedule.start(resources)

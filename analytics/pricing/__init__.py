@@ -1,13 +1,11 @@
 """What tokens cost: price cards from three sources, applied to frames in exact integers.
 
-book.py      `Book`: which card holds for a model at a time; operator's rates > a LiteLLM file > the price table
-table.py     the price table: `genai-prices`, offline, by date and tier
-litellm.py   a file in LiteLLM's form
-costs.py     cards applied to usage: nano-dollars a row, with source and version
+    rates.py     `Rate`: what an operator says that a unit costs
+    book.py      `Book`: which card holds for a model at a time; rates > a LiteLLM file > the price table
+    cards.py     `Card`: what a token of each kind costs, in steps by how long the request was
+    table.py     the price table: `genai-prices`, offline, by date and tier
+    litellm.py   a file in LiteLLM's form
+    costs.py     cards applied to usage: nano-dollars a row, with source and version
+
+Nothing is imported here: the table takes a third of a second, and only who prices needs it.
 """
-
-from analytics.pricing.book import Book, Rate
-from analytics.pricing.cards import Card, Prices
-from analytics.pricing.costs import costs
-
-__all__ = ["Book", "Card", "Prices", "Rate", "costs"]

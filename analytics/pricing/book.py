@@ -10,29 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
 
 from analytics.pricing import table
 from analytics.pricing.cards import PICO, Card, Prices
 from analytics.pricing.litellm import LiteLLM
+from analytics.pricing.rates import LLM, METRICS, Rate
 
-LLM = "llm"
-"""The service of messages' tokens."""
-METRICS = {
-    "input_tokens": "input", "cache_read_tokens": "cache_read", "cache_write_tokens": "cache_write",
-    "cache_write_1h_tokens": "cache_write_1h", "output_tokens": "output",
-}  # fmt: skip
-"""Metrics that count tokens, to the price of one."""
 RATES = "rates"
 _NO_CARD = Card(((-1, Prices(0, 0, 0, 0, 0)),), RATES)
-
-
-class Rate(NamedTuple):
-    service: str
-    metric: str
-    model: str
-    valid_from: datetime
-    usd_per_unit: Decimal
 
 
 class Book:

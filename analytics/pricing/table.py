@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 
 import genai_prices
 from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
@@ -46,7 +46,7 @@ def provider_of(model: str, provider: str) -> str:
     return found[0] if found else ""
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _found(model: str, provider: str) -> tuple[str, ModelInfo] | None:
     if _MADE_UP.match(model):
         return None

@@ -175,6 +175,24 @@ IMPORT_MESSAGE: dict[str, Any] = {
     "lines": [512, 1890],
 }
 
+USAGE_RECORD: dict[str, Any] = {
+    "idempotencyKey": "run-81-sandbox",
+    "service": "sandbox",
+    "metric": "seconds",
+    "quantity": 412.5,
+    "sessionExternalId": "ses_4a1f",
+    "occurredAt": 1767225600000,
+    "costUsd": 0.0206,
+}
+
+USAGE_RATE: dict[str, Any] = {
+    "service": "sandbox",
+    "metric": "seconds",
+    "model": "",
+    "validFrom": 1767225600000,
+    "usdPerUnit": 0.00005,
+}
+
 IMPORT_STORED: dict[str, Any] = {
     "sessions": 1,
     "messages": 40,

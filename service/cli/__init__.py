@@ -6,7 +6,7 @@
     importing.py   import sources connect reparse
     people.py      workspace user member key
     auditing.py    audit
-    upkeep.py      reindex doctor sample
+    upkeep.py      reindex rollup doctor sample
     backup.py      backup restore, workspace retention
     imported.py    what import and sources do, tables.py what they show; reparsing.py the same of reparse
     output.py      results, tables and JSON on the terminal

@@ -1,4 +1,4 @@
-"""reindex, doctor, sample: upkeep."""
+"""reindex, rollup, doctor, sample: upkeep."""
 
 from __future__ import annotations
 
@@ -47,6 +47,41 @@ def reindex(settings: Settings, as_json: bool, words: bool, meaning: bool) -> No
         output.print_json({"seconds": seconds})
     else:
         click.echo(f"Done in {seconds} s.")
+
+
+@click.command()
+@with_settings
+@with_json
+@click.option("--all", "everything", is_flag=True, help="Everything anew, with the prices of now.")
+def rollup(settings: Settings, as_json: bool, everything: bool) -> None:
+    """Bring usage and its facts up to date. The worker does that by itself, within seconds.
+
+    \b
+    backscroll rollup --all
+    """
+    import asyncio
+    import time
+
+    from service.bootstrap import open_resources
+    from service.cli import output
+    from service.jobs import rollup as job
+    from service.jobs.price_file import PriceFile
+
+    async def derive() -> int:
+        resources = await open_resources(settings)
+        try:
+            prices = PriceFile(settings.price_file).read()
+            return await (job.rebuild if everything else job.roll_up)(resources.db, prices)
+        finally:
+            await resources.close()
+
+    started_s = time.monotonic()
+    hours = asyncio.run(derive())
+    seconds = round(time.monotonic() - started_s, 1)
+    if as_json:
+        output.print_json({"hours": hours, "seconds": seconds})
+    else:
+        click.echo(f"{hours:,} hours in {seconds} s.")
 
 
 @click.command()
@@ -141,4 +176,4 @@ def remove(settings: Settings, as_json: bool) -> None:
         click.echo(f"Removed {count} sessions.")
 
 
-VERBS = (reindex, doctor, sample)
+VERBS = (reindex, rollup, doctor, sample)

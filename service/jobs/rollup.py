@@ -6,51 +6,93 @@ those of a rebuild. A lock in the database lets one process at a time derive a w
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import datetime
 
 import polars as pl
 
 from analytics import rollup as rollups
 from analytics import usage
-from analytics.pricing import Book
+from analytics.pricing.book import Book
+from analytics.pricing.litellm import LiteLLM
+from service.bootstrap import Resources
+from service.jobs.price_file import PriceFile
 from service.jobs.sweep import workspace_ids
 from service.jobs.threads import in_thread
+from service.live.feed import Feed
 from service.storage.database import Connection, Database
 from service.storage.usage import facts, marks, rows, told
 from service.storage.usage.marks import EVER
 
 HOURS_AT_ONCE = 250
 """Of one workspace in one transaction."""
+LOOK_S = 2.0
+"""A mark is seen after so long at most, where nothing rings."""
+REST = 2.0
+"""Of the time that a rollup took: while thousands of messages a second come in, the latest hours are not derived for each."""
+
+Report = Callable[[int], None]
 
 
-async def roll_up(db: Database) -> int:
+async def roll_up_for_ever(resources: Resources, feed: Feed) -> None:
+    """Derive what is marked soon after it was, for ever."""
+    prices = PriceFile(resources.settings.price_file)
+    token = ""
+    while True:
+        started_s = time.monotonic()
+        if await roll_up(resources.db, await in_thread(prices.read)):
+            resources.bell.ring()
+        await asyncio.sleep(REST * (time.monotonic() - started_s))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                token = (await feed.next(token)).token
+
+
+async def roll_up(db: Database, file: LiteLLM | None = None) -> int:
     """Derive every marked hour of every workspace; how many hours were."""
     async with db.system() as conn:
         marked = await marks.workspaces(conn)
-    return sum([await roll_up_workspace(db, id) for id in marked])
+    return sum([await roll_up_workspace(db, id, file) for id in marked])
 
 
-async def roll_up_workspace(db: Database, workspace_id: int, *, wait: bool = False) -> int:
+async def roll_up_workspace(
+    db: Database,
+    workspace_id: int,
+    file: LiteLLM | None = None,
+    *,
+    wait: bool = False,
+    report: Report = lambda hours: None,
+) -> int:
     """Derive the marked hours of a workspace; none when another process is at it, unless we `wait` for it."""
     done = 0
-    while hours := await step(db, workspace_id, wait=wait):
+    while hours := await step(db, workspace_id, file, wait=wait):
         done += hours
+        report(hours)
     return done
 
 
-async def rebuild(db: Database, *, since: datetime = EVER) -> int:
+async def rebuild(
+    db: Database, file: LiteLLM | None = None, *, since: datetime = EVER, report: Report = lambda hours: None
+) -> int:
     """Derive everything from `since` on again, with the prices of now; how many hours."""
     done = 0
     for id in await workspace_ids(db):
         async with db.workspace(id) as conn:
             await marks.mark_all(conn, id, since=since)
-        done += await roll_up_workspace(db, id, wait=True)
+        done += await roll_up_workspace(db, id, file, wait=True, report=report)
     return done
 
 
+async def check_all(resources: Resources) -> None:
+    """Mark hours whose facts are not what their messages say: they are derived next."""
+    await check(resources.db)
+
+
 async def check(db: Database) -> int:
-    """Mark hours whose facts are not what their messages say; how many there were. They are derived next."""
+    """As `check_all`; how many hours there were."""
     found = 0
     for id in await workspace_ids(db):
         async with db.workspace(id) as conn:
@@ -58,13 +100,13 @@ async def check(db: Database) -> int:
     return found
 
 
-async def step(db: Database, workspace_id: int, *, wait: bool) -> int:
+async def step(db: Database, workspace_id: int, file: LiteLLM | None, *, wait: bool) -> int:
     async with db.workspace(workspace_id) as conn:
         if not await marks.only_one(conn, workspace_id, wait=wait):
             return 0
         hours = await marks.take(conn, workspace_id, limit=HOURS_AT_ONCE)
         if hours:
-            await derive(conn, workspace_id, hours, await told.book(conn, workspace_id))
+            await derive(conn, workspace_id, hours, Book(await told.rates(conn, workspace_id), file))
         return len(hours)
 
 

@@ -11,7 +11,7 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from service.bootstrap import Resources
-from service.jobs import retention, sweep
+from service.jobs import retention, rollup, sweep
 from service.storage import locks
 
 log = structlog.get_logger()
@@ -30,6 +30,7 @@ JOBS = (
     Job("vectors", HOUR_S // 2, sweep.sweep_vectors),
     Job("requests", HOUR_S, sweep.forget_requests),
     Job("audit", 24 * HOUR_S, sweep.forget_audit),
+    Job("usage", 24 * HOUR_S, rollup.check_all),
     Job("retention", HOUR_S, retention.delete_aged),
     Job("cursors", 24 * HOUR_S, sweep.forget_cursors),
 )

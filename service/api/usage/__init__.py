@@ -1,0 +1,1 @@
+"""Usage: what services tell of it, and what it costs."""
