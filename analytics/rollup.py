@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from analytics.schema import ACTIVITY, DIMENSIONS, FACTS, SUMS, TOKENS
+from analytics.schema import ACTIVITY, DIMENSIONS, FACTS, SUMS, TOKENS, TOOL_FACTS
 
 HOUR = timedelta(hours=1)
 _ADDED = ("messages", *TOKENS, "quantity", "tool_calls", "tool_errors")
@@ -34,6 +34,21 @@ def facts(rows: pl.LazyFrame, *, every: str = "1h") -> pl.LazyFrame:
             durations_ms=pl.col("duration_ms").drop_nulls().sort(),
         )
         .select(pl.col(name).cast(type) for name, type in FACTS.items())
+    )
+
+
+def tool_facts(calls: pl.LazyFrame, *, every: str = "1h") -> pl.LazyFrame:
+    """`schema.TOOL_CALLS` -> `schema.TOOL_FACTS`: a result counts in its own hour, in no order."""
+    at = pl.from_epoch("at_us", time_unit="us").dt.replace_time_zone("UTC").dt.truncate(every)
+    return (
+        calls.group_by(at.alias("hour"), "source", "project", "user_id", "tool")
+        .agg(
+            pl.col("calls").sum(),
+            pl.col("errors").sum(),
+            session_ids=pl.col("session_id").drop_nulls().unique().sort(),
+            durations_ms=pl.col("duration_ms").drop_nulls().sort(),
+        )
+        .select(pl.col(name).cast(type) for name, type in TOOL_FACTS.items())
     )
 
 

@@ -131,6 +131,18 @@ ROWS: Schema = {
     "tool_errors": pl.Int64(),
 }
 
+TOOL_CALLS: Schema = {
+    "at_us": pl.Int64(),
+    "source": pl.String(),
+    "project": pl.String(),
+    "user_id": pl.Int64(),
+    "session_id": pl.Int64(),
+    "tool": pl.String(),
+    "calls": pl.Int64(),  # 1: a call; 0: a result, at its own time
+    "errors": pl.Int64(),
+    "duration_ms": pl.Int64(),  # of a result: since its call
+}
+
 TOOL_FACTS: Schema = {
     "hour": pl.Datetime("us", "UTC"),
     "source": pl.String(),

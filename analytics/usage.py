@@ -12,8 +12,8 @@ from decimal import Decimal
 import polars as pl
 
 from analytics import residuals, schema
-from analytics.pricing.book import Book
-from analytics.pricing.costs import costs
+from analytics.pricing.book import RATES, Book
+from analytics.pricing.costs import TOO_DEAR, costs
 from analytics.pricing.rates import LLM, METRICS
 from analytics.pricing.table import provider_of
 
@@ -67,7 +67,11 @@ def of_records(records: pl.DataFrame, book: Book) -> pl.DataFrame:
         .with_columns(
             occurred_at=at(),
             whole=whole,
-            reported_nano_usd=pl.coalesce("reported_nano_usd", rated(records, book)),
+            rated=rated(records, book),
+        )
+        .with_columns(
+            by_rate=pl.col("reported_nano_usd").is_null() & pl.col("rated").is_not_null(),
+            reported_nano_usd=pl.coalesce("reported_nano_usd", "rated"),
         )
         .lazy()
         .with_columns(
@@ -84,7 +88,12 @@ def of_records(records: pl.DataFrame, book: Book) -> pl.DataFrame:
     )
     unknown = (pl.col("cost_source") == "none") & (pl.col("quantity") > 0)
     priced = costs(told, book).with_columns(
-        cost_source=pl.when(unknown).then(pl.lit("unknown")).otherwise("cost_source")
+        cost_source=pl.when("by_rate")
+        .then(pl.lit("computed"))
+        .when(unknown)
+        .then(pl.lit("unknown"))
+        .otherwise("cost_source"),
+        price_version=pl.when("by_rate").then(pl.lit(RATES)).otherwise("price_version"),
     )
     return shaped(priced)
 
@@ -96,7 +105,7 @@ def rated(records: pl.DataFrame, book: Book) -> pl.Series:
     found = (
         None
         if metric in METRICS or (usd := book.rate(service, metric, model, when)) is None
-        else round(usd * Decimal(quantity) * 10**9)
+        else min(round(usd * Decimal(quantity) * 10**9), TOO_DEAR)
         for service, metric, model, quantity, when in asked
     )
     return pl.Series("rated", list(found), dtype=pl.Int64)

@@ -14,6 +14,10 @@ import polars as pl
 from analytics.pricing.book import Book
 from analytics.pricing.cards import Card, Prices
 
+TOO_DEAR = 10**15 + 1
+"""Nano-dollars: a row of more than a million dollars is a mistake, and its cost unknown. So sums of thousands fit."""
+_MOST_TOKENS = 4 * 10**9
+"""Of a row that is priced, likewise."""
 _KEYS = ["service", "model", "provider", "tier", "period"]
 _PERIOD = "15m"
 """Prices change at most so often: some providers are cheaper at night."""
@@ -26,13 +30,16 @@ def costs(rows: pl.LazyFrame, book: Book) -> pl.LazyFrame:
     cache_write_1h_tokens (of which), output_tokens, reported_nano_usd, estimated.
     """
     whole_input = pl.sum_horizontal("input_tokens", "cache_read_tokens", "cache_write_tokens")
-    used = whole_input + pl.col("output_tokens") > 0
+    tokens = whole_input + pl.col("output_tokens")
     keyed = rows.with_columns(
-        period=pl.col("occurred_at").dt.truncate(_PERIOD), whole_input=whole_input, used=used
+        period=pl.col("occurred_at").dt.truncate(_PERIOD),
+        whole_input=whole_input,
+        used=(tokens > 0) | (pl.col("reported_nano_usd") >= TOO_DEAR).fill_null(False),
+        reported_nano_usd=pl.when(pl.col("reported_nano_usd") < TOO_DEAR).then("reported_nano_usd"),
     ).with_row_index("row")
     asked = keyed.filter(pl.col("used") & pl.col("reported_nano_usd").is_null()).select(_KEYS).unique()
     priced = (
-        keyed.filter("used")
+        keyed.filter(pl.col("used") & tokens.is_between(1, _MOST_TOKENS))
         .join(cards(asked.collect(), book).lazy(), on=_KEYS, how="inner")
         .filter((pl.col("whole_input") > pl.col("above")) & (pl.col("whole_input") <= pl.col("upto")))
         .select("row", "price_version", computed=_pico_usd() // 1000 + ((_pico_usd() % 1000) >= 500))

@@ -114,8 +114,8 @@ async def derive(conn: Connection, workspace_id: int, hours: Collection[datetime
     """The rows of these hours, and the facts of all hours that they move."""
     moved = await derive_rows(conn, workspace_id, hours, book)
     counted = await rows.counted(conn, workspace_id, moved)
-    summed = await in_thread(sum_up, counted)
-    await facts.replace(conn, workspace_id, moved, summed)
+    calls = await rows.tool_calls(conn, workspace_id, moved)
+    await facts.replace(conn, workspace_id, moved, *await in_thread(sum_up, counted, calls))
     await facts.told(conn, workspace_id, price_version=book.version)
 
 
@@ -138,5 +138,5 @@ def of_messages_and_records(messages: pl.DataFrame, records: pl.DataFrame, book:
     return pl.concat([usage.of_messages(messages, book), usage.of_records(records, book)])
 
 
-def sum_up(counted: pl.DataFrame) -> pl.DataFrame:
-    return rollups.facts(counted.lazy()).collect()
+def sum_up(counted: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return rollups.facts(counted.lazy()).collect(), rollups.tool_facts(calls.lazy()).collect()

@@ -230,3 +230,37 @@ from unnest(%(hours)s::timestamptz[]) as h (hour)
 join usage_rows u
     on u.workspace_id = %(workspace_id)s and u.occurred_at >= h.hour and u.occurred_at < h.hour + interval '1 hour'
 where u.counted;
+
+-- name: tool_calls
+-- Calls of tools, and their results, in these hours. A result is of the call that its id names, or of the one before it
+-- in its own message; it took from the call's message to its own, or, where that is the same, what the client measured.
+with own as (
+    select m.id, m.session_id, m.created_at, m.duration_ms, u.source, u.project, u.user_id
+    from unnest(%(hours)s::timestamptz[]) as h (hour)
+    join usage_rows u on u.workspace_id = %(workspace_id)s and u.kind = 'm' and u.counted
+        and u.occurred_at >= h.hour and u.occurred_at < h.hour + interval '1 hour'
+    join messages m on m.workspace_id = u.workspace_id and m.id = u.id and m.parts_sha256 is not null
+), pieces as (
+    select own.*, p.ordinal, p.type, p.content ->> 'toolCallId' as call_id, p.content ->> 'toolName' as tool,
+        p.type = 'tool-result' and p.content ->> 'isError' = 'true' as is_error
+    from own
+    join parts p on p.workspace_id = %(workspace_id)s and p.message_id = own.id and p.type in ('tool-call', 'tool-result')
+)
+select (extract(epoch from p.created_at) * 1000000)::bigint as at_us, p.source, p.project, p.user_id, p.session_id,
+    left(coalesce(p.tool, named.tool, ''), 500) as tool, (p.type = 'tool-call')::int as calls, p.is_error::int as errors,
+    case
+        when p.type = 'tool-call' then null
+        when called.id is null or called.id = p.id then p.duration_ms
+        else greatest(0, extract(epoch from p.created_at - called.created_at) * 1000)::bigint
+    end as duration_ms
+from pieces p
+left join message_records r
+    on p.type = 'tool-result' and r.workspace_id = %(workspace_id)s and r.session_id = p.session_id and r.record_id = p.call_id
+left join messages called on called.workspace_id = %(workspace_id)s and called.id = r.message_id
+left join lateral (
+    select c.content ->> 'toolName' as tool
+    from parts c
+    where c.workspace_id = %(workspace_id)s and c.message_id = coalesce(called.id, p.id) and c.type = 'tool-call'
+        and (c.content ->> 'toolCallId' = p.call_id or (p.call_id is null and c.ordinal < p.ordinal))
+    order by c.ordinal desc limit 1
+) named on p.type = 'tool-result' and p.tool is null;

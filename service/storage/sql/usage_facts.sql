@@ -72,3 +72,37 @@ select computed_at, price_version from usage_state where workspace_id = %(worksp
 -- name: log_change
 -- Live queries of usage follow the change log: a row for each workspace whose facts were computed.
 insert into change_log (workspace_id, tbl, op, cols) values (%(workspace_id)s, 'usage', 'U', 4);
+
+-- name: put_tools
+-- Tool facts that are new or differ.
+insert into usage_tools as f (
+    workspace_id, hour, source, project, user_id, tool, calls, errors, session_ids, durations_ms
+)
+select %(workspace_id)s, hour, source, project, user_id, tool, calls, errors, session_ids::bigint[], durations_ms::bigint[]
+from unnest(
+    %(hour)s::timestamptz[], %(source)s::text[], %(project)s::text[], %(user_id)s::bigint[], %(tool)s::text[],
+    %(calls)s::bigint[], %(errors)s::bigint[], %(session_ids)s::text[], %(durations_ms)s::text[]
+) as n (hour, source, project, user_id, tool, calls, errors, session_ids, durations_ms)
+on conflict (workspace_id, hour, source, project, user_id, tool) do update set
+    calls = excluded.calls, errors = excluded.errors, session_ids = excluded.session_ids,
+    durations_ms = excluded.durations_ms
+where (f.calls, f.errors, f.session_ids, f.durations_ms)
+    is distinct from (excluded.calls, excluded.errors, excluded.session_ids, excluded.durations_ms);
+
+-- name: drop_tools
+-- Tool facts of these hours that no call makes any more.
+delete from usage_tools f
+where f.workspace_id = %(workspace_id)s and f.hour = any(%(hours)s::timestamptz[]) and not exists (
+    select from unnest(
+        %(hour)s::timestamptz[], %(source)s::text[], %(project)s::text[], %(user_id)s::bigint[], %(tool)s::text[]
+    ) as n (hour, source, project, user_id, tool)
+    where (n.hour, n.source, n.project, n.user_id, n.tool) = (f.hour, f.source, f.project, f.user_id, f.tool)
+);
+
+-- name: tools
+-- Hours from and to (exclusive), as analytics reads them.
+select
+    (extract(epoch from hour) * 1000000)::bigint as at_us, source, project, user_id, tool, calls, errors,
+    session_ids::text, durations_ms::text
+from usage_tools
+where workspace_id = %(workspace_id)s and hour >= %(start)s and hour < %(end)s;

@@ -15,7 +15,12 @@ from service.storage.usage import frames, rows
 
 SQL = load("usage_facts")
 KEYS = ("hour", *schema.DIMENSIONS)
+TOOL_KEYS = ("hour", "source", "project", "user_id", "tool")
 _READ = {"at_us": pl.Int64(), **{name: type for name, type in schema.FACTS.items() if name != "hour"}}
+_READ_TOOLS = {
+    "at_us": pl.Int64(),
+    **{name: type for name, type in schema.TOOL_FACTS.items() if name != "hour"},
+}
 
 
 class State(msgspec.Struct, frozen=True):
@@ -24,14 +29,21 @@ class State(msgspec.Struct, frozen=True):
 
 
 async def replace(
-    conn: Connection, workspace_id: int, hours: Collection[datetime], facts: pl.DataFrame
+    conn: Connection,
+    workspace_id: int,
+    hours: Collection[datetime],
+    facts: pl.DataFrame,
+    tools: pl.DataFrame,
 ) -> None:
-    """Keep `schema.FACTS` as all that there is of these hours; what is the same is not written."""
-    params = {"workspace_id": workspace_id}
-    if len(facts):
-        await conn.execute(SQL["put_facts"], params | frames.columns(facts))
-    keys = frames.columns(facts.select(KEYS))
-    await conn.execute(SQL["drop_facts"], params | {"hours": sorted(hours)} | keys)
+    """Keep `schema.FACTS` and `TOOL_FACTS` as all that there is of these hours; what is the same is not written."""
+    params: dict[str, object] = {"workspace_id": workspace_id}
+    for put, drop, found, keys in (
+        ("put_facts", "drop_facts", facts, KEYS),
+        ("put_tools", "drop_tools", tools, TOOL_KEYS),
+    ):
+        if len(found):
+            await conn.execute(SQL[put], params | frames.columns(found))
+        await conn.execute(SQL[drop], params | {"hours": sorted(hours)} | frames.columns(found.select(keys)))
 
 
 async def read(
@@ -39,14 +51,32 @@ async def read(
 ) -> pl.DataFrame:
     """`schema.FACTS` from `start` to `end` (exclusive; whole UTC hours: `rollup.span`), so that `rollup.days` of `zone` is right."""
     params = {"workspace_id": workspace_id, "start": start, "end": end}
-    told = await frames.read(conn, SQL["facts"], params, _READ)
-    hour = pl.from_epoch("at_us", time_unit="us").dt.replace_time_zone("UTC")
-    found = told.with_columns(hour=hour).select(list(schema.FACTS))
+    found = dated(await frames.read(conn, SQL["facts"], params, _READ), schema.FACTS)
     cut = rollup.straddling(found["hour"], zone)
     if not cut:
         return found
     quarters = rollup.facts((await rows.counted(conn, workspace_id, cut)).lazy(), every="15m").collect()
     return pl.concat([found.filter(~pl.col("hour").is_in(cut)), quarters])
+
+
+async def read_tools(
+    conn: Connection, workspace_id: int, *, start: datetime, end: datetime, zone: str = "UTC"
+) -> pl.DataFrame:
+    """`schema.TOOL_FACTS`, as `read` gives facts."""
+    params = {"workspace_id": workspace_id, "start": start, "end": end}
+    found = dated(await frames.read(conn, SQL["tools"], params, _READ_TOOLS), schema.TOOL_FACTS)
+    cut = rollup.straddling(found["hour"], zone)
+    if not cut:
+        return found
+    calls = await rows.tool_calls(conn, workspace_id, cut)
+    quarters = rollup.tool_facts(calls.lazy(), every="15m").collect()
+    return pl.concat([found.filter(~pl.col("hour").is_in(cut)), quarters])
+
+
+def dated(told: pl.DataFrame, type: schema.Schema) -> pl.DataFrame:
+    """With `hour` in place of `at_us`."""
+    hour = pl.from_epoch("at_us", time_unit="us").dt.replace_time_zone("UTC")
+    return told.with_columns(hour=hour).select(list(type))
 
 
 async def hours(conn: Connection, workspace_id: int) -> tuple[datetime, datetime] | None:

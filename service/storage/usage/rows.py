@@ -95,6 +95,11 @@ async def counted(conn: Connection, workspace_id: int, hours: Collection[datetim
     return told.with_columns(occurred_at=at).select(list(schema.USAGE_ROWS))
 
 
+async def tool_calls(conn: Connection, workspace_id: int, hours: Collection[datetime]) -> pl.DataFrame:
+    """`schema.TOOL_CALLS` of these hours."""
+    return await frames.read(conn, SQL["tool_calls"], _params(workspace_id, hours), schema.TOOL_CALLS)
+
+
 async def _put(conn: Connection, workspace_id: int, rows: pl.DataFrame, stored: Stored) -> None:
     cursor = await conn.execute(SQL["put_rows"], {"workspace_id": workspace_id} | frames.columns(rows))
     _note(stored, await cursor.fetchall())
