@@ -1,6 +1,6 @@
 """What the totals of a session tell beyond its messages. Pure.
 
-Rule: totals are absolute and their messages' counts are taken from the earliest increases first, so that what is left
+Rule: totals are absolute; one that falls corrects those before it. Messages' counts are taken from the earliest increases first, so that what is left
 stands at the latest ones, and shrinks as messages bring their own. A client may count cached tokens inside its
 input and its messages beside it: the kinds of input are compared as one, and what is left is plain input where the
 totals do not say that it was cached.
@@ -22,14 +22,17 @@ def beyond_messages(totals: pl.DataFrame) -> pl.DataFrame:
     tokens and have a price of their own).
     """
     ordered = totals.sort("session_id", "at_us").with_columns(
-        *(pl.col(name).fill_null(0).cum_max().over("session_id") for name in TOKENS),
-        cost_nano_usd=pl.col("cost_nano_usd").cum_max().over("session_id"),
+        pl.col(name).fill_null(0).cum_min(reverse=True).over("session_id")
+        for name in (*TOKENS, "cost_nano_usd")
     )
-    whole, known_whole = _sum(""), _sum("known_")
-    left = {name: _beyond(pl.col(name), pl.col(f"known_{name}")) for name in TOKENS if name != "input_tokens"}
-    plain = _beyond(whole, known_whole) - left["cache_read_tokens"] - left["cache_write_tokens"]
+    whole = _beyond(_sum(""), _sum("known_"))
+    read = pl.min_horizontal(_beyond_known("cache_read_tokens"), whole)
+    written = pl.min_horizontal(_beyond_known("cache_write_tokens"), whole - read)
     unaccounted = ordered.with_columns(
-        **left, input_tokens=pl.max_horizontal(plain, 0).cum_max().over("session_id")
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        input_tokens=(whole - read - written).cum_max().over("session_id"),
+        output_tokens=_beyond_known("output_tokens"),
     )
     increases = unaccounted.with_columns(
         *(_increase(name) for name in TOKENS), cost_nano_usd=_increase_of_cost()
@@ -45,6 +48,10 @@ def beyond_messages(totals: pl.DataFrame) -> pl.DataFrame:
 
 def _sum(prefix: str) -> pl.Expr:
     return pl.sum_horizontal(*(prefix + name for name in _INPUT))
+
+
+def _beyond_known(name: str) -> pl.Expr:
+    return _beyond(pl.col(name), pl.col(f"known_{name}"))
 
 
 def _beyond(told: pl.Expr, known: pl.Expr) -> pl.Expr:

@@ -87,6 +87,17 @@ async def plant_derived(conn: Connection, workspace_id: int, session_id: int, me
         values (%(workspace)s, 'm', '/p', 'pi', 'f', 'stream', 1, 5, 0, 5, 't', 0, '{}', 1, 1, 1, 1, '{}', now())""",
         "insert into passages values (%(workspace)s, %(message)s, -1, 0, 5, %(text)s, 0)",
         "insert into embeddings select %(workspace)s, id, %(text)s, '[1,0]' from embedding_models",
+        """insert into session_totals
+        values (%(workspace)s, %(session)s, '2026-05-04 12:00+00', '2026-05-04 12:00+00', 1, 1, 0, 0)""",
+        """insert into usage_records (workspace_id, idempotency_key, service, metric, quantity, session_external_id, occurred_at)
+        values (%(workspace)s, 'k', 'sandbox', 'seconds', 1, 's', '2026-05-04 12:00+00')""",
+        "insert into usage_rates values (%(workspace)s, 'sandbox', 'seconds', '', '2026-01-01', 1)",
+        """insert into usage_rows (workspace_id, occurred_at, kind, id, session_id, service)
+        values (%(workspace)s, '2026-05-04 12:00+00', 'm', %(message)s, %(session)s, 'llm')""",
+        """insert into usage_facts
+        values (%(workspace)s, '2026-05-04 12:00+00', '', '', '', '', 0, 'llm', '', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '{}', '{}')""",
+        "insert into usage_tools values (%(workspace)s, '2026-05-04 12:00+00', '', '', 0, 'Bash', 1, 0, '{}', '{}')",
+        "insert into usage_state values (%(workspace)s, now(), 'p')",
         "insert into embedding_queue select %(workspace)s, id, %(text)s, 0, %(message)s from embedding_models",
     ):
         await conn.execute(statement, params)

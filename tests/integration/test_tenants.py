@@ -44,6 +44,7 @@ SYSTEM_MAY = {
     "migrations": "r",  # an API notices that its database is newer
     "request_log": "rd",  # retention
     "sessions": "r",  # shared ones only, by policy: a page's slug says which
+    "usage_marks": "r",  # which workspaces have usage to derive
     "users": "r",
     "workers": "arwd",  # they say that they live
     "workspaces": "r",
@@ -51,7 +52,7 @@ SYSTEM_MAY = {
 """All rights of backscroll_system on tables: a append, r read, w write, d delete. A longer list needs a reason."""
 HANGING = {
     "sessions", "session_tags", "messages", "parts", "message_records", "former_messages", "message_lines", "raw_chunks",
-    "passages", "embeddings", "embedding_queue",
+    "passages", "embeddings", "embedding_queue", "session_totals", "usage_records",
 }  # fmt: skip
 """What goes with a session."""
 

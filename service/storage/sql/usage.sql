@@ -68,7 +68,8 @@ where coalesce(told.messages, 0) <> coalesce(stored.messages, 0)
 
 -- name: messages
 -- Messages of these hours as analytics reads them. A copy is known by what names the message everywhere: Claude Code's
--- ids are its own, others repeat theirs, so that the time must be the same too.
+-- ids are its own, others repeat theirs, so that the time must be the same too. `offset 0`: hour by hour by the index,
+-- whatever the planner thinks of a join by ranges.
 select
     (extract(epoch from m.created_at) * 1000000)::bigint as at_us, m.id, m.session_id, coalesce(s.user_id, 0) as user_id,
     s.source, coalesce(s.provider, '') as provider,
@@ -84,13 +85,17 @@ select
     (m.cost_usd * 1000000000)::bigint as reported_nano_usd,
     coalesce(m.attrs -> 'estimated' = 'true', false) as estimated, m.duration_ms,
     coalesce(t.calls, 0) as tool_calls, coalesce(t.errors, 0) as tool_errors,
-    case when m.transcript then hashtextextended(
+    case when m.transcript and not m.attrs ? 'copiedFrom' then hashtextextended(
         s.source || ' ' || m.external_id || ' ' || coalesce(m.attrs ->> 'requestId', '')
         || case when s.source = 'claude-code' then '' else ' ' || extract(epoch from m.created_at)::text end, 0)
     end as copy_key,
     m.attrs ? 'forkedFrom' or m.attrs ? 'sessionId' as copied, not m.attrs ? 'copiedFrom' as counted
 from unnest(%(hours)s::timestamptz[]) as h (hour)
-join messages m on m.workspace_id = %(workspace_id)s and m.created_at >= h.hour and m.created_at < h.hour + interval '1 hour'
+cross join lateral (
+    select * from messages
+    where workspace_id = %(workspace_id)s and created_at >= h.hour and created_at < h.hour + interval '1 hour'
+    offset 0
+) m
 join sessions s on s.workspace_id = m.workspace_id and s.id = m.session_id
 left join lateral (
     select count(*) filter (where p.type = 'tool-call') as calls,
@@ -234,33 +239,36 @@ where u.counted;
 -- name: tool_calls
 -- Calls of tools, and their results, in these hours. A result is of the call that its id names, or of the one before it
 -- in its own message; it took from the call's message to its own, or, where that is the same, what the client measured.
-with own as (
-    select m.id, m.session_id, m.created_at, m.duration_ms, u.source, u.project, u.user_id
+-- Materialized: under row-level security an index is not asked for what `->>` gives, since that is not leakproof.
+with own as materialized (
+    select u.id, u.session_id, u.occurred_at as created_at, u.source, u.project, u.user_id
     from unnest(%(hours)s::timestamptz[]) as h (hour)
     join usage_rows u on u.workspace_id = %(workspace_id)s and u.kind = 'm' and u.counted
         and u.occurred_at >= h.hour and u.occurred_at < h.hour + interval '1 hour'
-    join messages m on m.workspace_id = u.workspace_id and m.id = u.id and m.parts_sha256 is not null
-), pieces as (
+), pieces as materialized (
     select own.*, p.ordinal, p.type, p.content ->> 'toolCallId' as call_id, p.content ->> 'toolName' as tool,
         p.type = 'tool-result' and p.content ->> 'isError' = 'true' as is_error
     from own
     join parts p on p.workspace_id = %(workspace_id)s and p.message_id = own.id and p.type in ('tool-call', 'tool-result')
+), met as materialized (
+    select p.*, coalesce(r.message_id, p.id) as called_id
+    from pieces p
+    left join message_records r on p.type = 'tool-result'
+        and r.workspace_id = %(workspace_id)s and r.session_id = p.session_id and r.record_id = p.call_id
 )
 select (extract(epoch from p.created_at) * 1000000)::bigint as at_us, p.source, p.project, p.user_id, p.session_id,
     left(coalesce(p.tool, named.tool, ''), 500) as tool, (p.type = 'tool-call')::int as calls, p.is_error::int as errors,
     case
         when p.type = 'tool-call' then null
-        when called.id is null or called.id = p.id then p.duration_ms
+        when p.called_id = p.id then called.duration_ms
         else greatest(0, extract(epoch from p.created_at - called.created_at) * 1000)::bigint
     end as duration_ms
-from pieces p
-left join message_records r
-    on p.type = 'tool-result' and r.workspace_id = %(workspace_id)s and r.session_id = p.session_id and r.record_id = p.call_id
-left join messages called on called.workspace_id = %(workspace_id)s and called.id = r.message_id
+from met p
+left join messages called on p.type = 'tool-result' and called.workspace_id = %(workspace_id)s and called.id = p.called_id
 left join lateral (
     select c.content ->> 'toolName' as tool
     from parts c
-    where c.workspace_id = %(workspace_id)s and c.message_id = coalesce(called.id, p.id) and c.type = 'tool-call'
+    where c.workspace_id = %(workspace_id)s and c.message_id = p.called_id and c.type = 'tool-call'
         and (c.content ->> 'toolCallId' = p.call_id or (p.call_id is null and c.ordinal < p.ordinal))
     order by c.ordinal desc limit 1
 ) named on p.type = 'tool-result' and p.tool is null;
