@@ -10,7 +10,7 @@ from typing import Any
 from service.model import zstd
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
-TABLES = ("message_records", "message_lines", "raw_chunks", "import_files")
+TABLES = ("message_records", "message_lines", "raw_chunks", "import_files", "usage_records", "usage_rates")
 
 
 def batch(session: str, word: str) -> dict[str, Any]:
@@ -67,6 +67,14 @@ def mine() -> list[dict[str, Any]]:
     return sent
 
 
+def record(key: str, session: str, word: str) -> dict[str, Any]:
+    """What a service says that it used."""
+    return {
+        "idempotencyKey": key, "service": word, "metric": word, "quantity": 1, "model": word, "occurredAt": ms(0),
+        "sessionExternalId": session,
+    }  # fmt: skip
+
+
 def ndjson(items: list[dict[str, Any]]) -> bytes:
     return b"\n".join(json.dumps(item).encode() for item in items)
 
@@ -87,4 +95,13 @@ CALLS: dict[str, list[tuple[str, str, Any]]] = {
         ("GET", "/api/import/files?machine={v}", None),
         ("GET", "/api/import/files?source={v}", None),
     ],
+    "POST /api/usage": [("POST", "/api/usage", {"records": [record("{m}", "{s}", "x")]})],
+    "PUT /api/usage/rates": [
+        (
+            "PUT",
+            "/api/usage/rates",
+            {"rates": [{"service": "x", "metric": "x", "model": "x", "usdPerUnit": 1}]},
+        )
+    ],
+    "GET /api/usage/rates": [("GET", "/api/usage/rates", None)],
 }

@@ -106,7 +106,7 @@ CALLS: dict[str, list[Ask]] = {
         ("POST", "/search", {"q": "{v} hello", "type": "fulltext"}),
     ],
 }
-SENDING = ("POST /sync", "POST /api/import")
+SENDING = ("POST /sync", "POST /api/import", "POST /api/usage")
 COUNTING = ("GET /metrics",)
 """Counts requests of the process, so that it answers something else each time."""
 
@@ -144,6 +144,10 @@ class Tenants:
             assert answer.json()["errors"] == []
         answer = await self.ask(name, "POST", "/api/import", tenant_things.lines("one", "imported", word))
         assert answer.json()["errors"] == []
+        told = {"records": [tenant_things.record("k", "one", word)]}
+        assert (await self.ask(name, "POST", "/api/usage", told)).json()["errors"] == []
+        rates = {"rates": [{"service": word, "metric": word, "model": word, "usdPerUnit": 2}]}
+        assert (await self.ask(name, "PUT", "/api/usage/rates", rates)).status_code == 200
         for session in ("one", "gone"):
             labels = {"tags": [word], "notes": word, "status": word, "isPublic": True}
             assert (await self.ask(name, "PATCH", f"/api/sessions/{session}", labels)).status_code == 200
@@ -270,7 +274,7 @@ def reading() -> list[str]:
     return [
         route
         for route in CALLS
-        if not route.startswith(("PATCH", "DELETE", *SENDING)) and route not in COUNTING
+        if not route.startswith(("PATCH", "PUT", "DELETE", *SENDING)) and route not in COUNTING
     ]
 
 
