@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
+from typing import NamedTuple
 
 import polars as pl
 
@@ -27,12 +28,15 @@ from service.storage.database import Connection, Database
 from service.storage.usage import facts, marks, rows, told
 from service.storage.usage.marks import EVER
 
-HOURS_AT_ONCE = 250
+FIRST_HOURS, MOST_HOURS = 250, 5_000
 """Of one workspace in one transaction."""
+ROWS_AT_ONCE = 100_000
+"""About so many: they are held in memory, 1 kB each at most."""
 LOOK_S = 2.0
 """A mark is seen after so long at most, where nothing rings."""
-REST = 2.0
-"""Of the time that a rollup took: while thousands of messages a second come in, the latest hours are not derived for each."""
+QUICK_S, REST, MOST_REST_S = 0.1, 9.0, 15.0
+"""One that took longer than `QUICK_S` is followed by a rest so many times as long: while thousands of messages a second
+come in, a tenth of a core derives."""
 
 Report = Callable[[int], None]
 
@@ -45,10 +49,19 @@ async def roll_up_for_ever(resources: Resources, feed: Feed) -> None:
         started_s = time.monotonic()
         if await roll_up(resources.db, await in_thread(prices.read)):
             resources.bell.ring()
-        await asyncio.sleep(REST * (time.monotonic() - started_s))
+        await asyncio.sleep(rest_s(time.monotonic() - started_s))
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_S):
                 token = (await feed.next(token)).token
+
+
+def rest_s(took_s: float) -> float:
+    """How long to let others work after a rollup.
+
+    >>> rest_s(0.02), rest_s(0.5), rest_s(60.0)
+    (0.02, 4.5, 15.0)
+    """
+    return took_s if took_s <= QUICK_S else min(REST * took_s, MOST_REST_S)
 
 
 async def roll_up(db: Database, file: LiteLLM | None = None) -> int:
@@ -67,11 +80,26 @@ async def roll_up_workspace(
     report: Report = lambda hours: None,
 ) -> int:
     """Derive the marked hours of a workspace; none when another process is at it, unless we `wait` for it."""
-    done = 0
-    while hours := await step(db, workspace_id, file, wait=wait):
-        done += hours
-        report(hours)
+    done, limit = 0, FIRST_HOURS
+    while (derived := await step(db, workspace_id, file, wait=wait, limit=limit)).hours:
+        done += derived.hours
+        limit = next_limit(derived)
+        report(derived.hours)
     return done
+
+
+class Derived(NamedTuple):
+    hours: int
+    rows: int
+
+
+def next_limit(last: Derived) -> int:
+    """How many hours to take next.
+
+    >>> next_limit(Derived(250, 1_000_000)), next_limit(Derived(250, 10))
+    (25, 5000)
+    """
+    return max(1, min(ROWS_AT_ONCE * last.hours // max(last.rows, 1), MOST_HOURS))
 
 
 async def rebuild(
@@ -100,23 +128,25 @@ async def check(db: Database) -> int:
     return found
 
 
-async def step(db: Database, workspace_id: int, file: LiteLLM | None, *, wait: bool) -> int:
+async def step(db: Database, workspace_id: int, file: LiteLLM | None, *, wait: bool, limit: int) -> Derived:
     async with db.workspace(workspace_id) as conn:
         if not await marks.only_one(conn, workspace_id, wait=wait):
-            return 0
-        hours = await marks.take(conn, workspace_id, limit=HOURS_AT_ONCE)
-        if hours:
-            await derive(conn, workspace_id, hours, Book(await told.rates(conn, workspace_id), file))
-        return len(hours)
+            return Derived(0, 0)
+        hours = await marks.take(conn, workspace_id, limit=limit)
+        if not hours:
+            return Derived(0, 0)
+        book = Book(await told.rates(conn, workspace_id), file)
+        return Derived(len(hours), await derive(conn, workspace_id, hours, book))
 
 
-async def derive(conn: Connection, workspace_id: int, hours: Collection[datetime], book: Book) -> None:
-    """The rows of these hours, and the facts of all hours that they move."""
+async def derive(conn: Connection, workspace_id: int, hours: Collection[datetime], book: Book) -> int:
+    """The rows of these hours, and the facts of all hours that they move; how many rows those have."""
     moved = await derive_rows(conn, workspace_id, hours, book)
     counted = await rows.counted(conn, workspace_id, moved)
     calls = await rows.tool_calls(conn, workspace_id, moved)
     await facts.replace(conn, workspace_id, moved, *await in_thread(sum_up, counted, calls))
     await facts.told(conn, workspace_id, price_version=book.version)
+    return len(counted)
 
 
 async def derive_rows(

@@ -172,7 +172,7 @@ def test_it_is_the_same_as_a_rebuild_whatever_happened(database_url: str) -> Non
             assert await derived(bench) == incremental
             assert await rows(bench, PLAIN_SQL) == await rows(bench, FACT_SUMS)
 
-        @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
         @given(st.lists(ACTS, max_size=12))
         def every(acts: list[tuple[Any, ...]]) -> None:
             every.count += 1  # type: ignore[attr-defined]

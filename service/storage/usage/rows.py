@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import polars as pl
@@ -14,15 +14,13 @@ from service.storage.queries import load
 from service.storage.usage import frames
 
 SQL = load("usage")
-_AT = {"at_us": pl.Int64()}
-_STORED = {**_AT, **{name: type for name, type in schema.USAGE_ROWS.items() if name != "occurred_at"}}
-_STORED = {
-    name: _STORED[name]
-    for name in (
-        "at_us",
-        *schema.DIMENSIONS,
-        *(name for name in _STORED if name not in ("at_us", *schema.DIMENSIONS)),
+HOUR = timedelta(hours=1)
+LAST = datetime.max.replace(tzinfo=UTC)
+_STORED: schema.Schema = {
+    "at_us" if name == "occurred_at" else "cost_usd" if name == "cost_nano_usd" else name: (
+        pl.Int64() if name == "occurred_at" else pl.Float64() if name == "cost_nano_usd" else type
     )
+    for name, type in schema.USAGE_ROWS.items()
 }
 
 
@@ -92,7 +90,8 @@ async def counted(conn: Connection, workspace_id: int, hours: Collection[datetim
     """`schema.USAGE_ROWS` of these hours."""
     told = await frames.read(conn, SQL["rows"], _params(workspace_id, hours), _STORED)
     at = pl.from_epoch("at_us", time_unit="us").dt.replace_time_zone("UTC")
-    return told.with_columns(occurred_at=at).select(list(schema.USAGE_ROWS))
+    nano = (pl.col("cost_usd") * 1e9).round().cast(pl.Int64)  # exact: a row costs a million dollars at most
+    return told.with_columns(occurred_at=at, cost_nano_usd=nano).select(list(schema.USAGE_ROWS))
 
 
 async def tool_calls(conn: Connection, workspace_id: int, hours: Collection[datetime]) -> pl.DataFrame:
@@ -111,4 +110,27 @@ def _note(stored: Stored, written: list[dict[str, int | None]]) -> None:
 
 
 def _params(workspace_id: int, hours: Collection[datetime]) -> dict[str, object]:
-    return {"workspace_id": workspace_id, "hours": sorted(hours)}
+    told = spans(hours)
+    return {
+        "workspace_id": workspace_id,
+        "hours": sorted(hours),
+        "starts": [start for start, _ in told],
+        "ends": [end for _, end in told],
+    }
+
+
+def spans(hours: Collection[datetime]) -> list[tuple[datetime, datetime]]:
+    """Runs of hours as (first moment, moment after), ascending.
+
+    >>> day = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> [(start.hour, end.hour) for start, end in spans([day + n * HOUR for n in (1, 2, 5)])]
+    [(1, 3), (5, 6)]
+    """
+    found: list[tuple[datetime, datetime]] = []
+    for hour in sorted(hours):
+        end = hour + min(HOUR, LAST - hour)
+        if found and found[-1][1] == hour:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((hour, end))
+    return found
