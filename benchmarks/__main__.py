@@ -14,7 +14,17 @@ from benchmarks.measure import say
 from benchmarks.report import Report, write_page
 from benchmarks.running import BenchmarkError, Options
 
-NAMES = ("startup", "embedding", "ingest", "importing", "freshness", "search", "retrieval", "context", "rollup")
+NAMES = (
+    "startup",
+    "embedding",
+    "ingest",
+    "importing",
+    "freshness",
+    "search",
+    "retrieval",
+    "context",
+    "rollup",
+)
 
 
 def main() -> int:
