@@ -82,6 +82,10 @@ class Victim:
         names = ("api", "worker", "postgres") if kind == "all" else (kind,)
         return self._signal([each for name in names for each in self._part(name)], signal.SIGKILL)
 
+    def wait_for_meaning(self) -> None:
+        """Until the model is loaded and a search by meaning is answered by it."""
+        running.wait_for_meaning(self._service.client())
+
     def memory_mb(self, name: str) -> float:
         """Resident memory of that part."""
         return round(sum(each.memory_info().rss for each in self._part(name)) / 2**20, 1)

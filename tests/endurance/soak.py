@@ -141,6 +141,7 @@ def run(*, minutes: float, clients: int, searchers: int) -> Result:
     result = Result(minutes, clients, searchers)
     with fresh_home() as home, Victim(home, {}) as victim:
         victim.recover()
+        victim.wait_for_meaning()
         soak = Soak(victim)
         threads = [threading.Thread(target=soak.client, args=(n,)) for n in range(clients)]
         threads += [threading.Thread(target=soak.searcher, args=(n,)) for n in range(searchers)]
