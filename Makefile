@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients crash-test soak check audit bench lock schema clean
+.PHONY: help run test test-clients crash-test soak check audit fuzz bench lock schema clean
 
 help: ## print these verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -32,6 +32,9 @@ check: $(VENV)/.dev ## lint, types, import contracts, house tests
 
 audit: ## look for known flaws in the locked dependencies (needs the network)
 	$(PYTHON) .ci/audit.py
+
+fuzz: $(VENV)/.dev ## ask every route ten minutes long for what its schema allows and forbids
+	PYTHONPATH=. $(BIN)/python tests/acceptance/fuzzing.py
 
 bench: $(VENV)/.dev ## measure this machine into benchmarks/results.md
 	$(BIN)/python -m benchmarks

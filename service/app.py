@@ -11,12 +11,12 @@ from __future__ import annotations
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp
 
 from service.api.about import health, metrics, schema
 from service.api.auth import paths as auth
 from service.api.context import paths as context
 from service.api.gate import errors
+from service.api.gate.capacity import Capacity
 from service.api.gate.edge import Edge
 from service.api.gate.routes import Desk
 from service.api.importing import paths as importing
@@ -61,7 +61,7 @@ ROUTES: list[HTTPRouteHandler] = [
 ]
 
 
-def create_app(resources: Resources) -> ASGIApp:
+def create_app(resources: Resources) -> Edge:
     """The service on these resources, which stay the caller's to close."""
     desk = Desk(resources, [handler.opt["route"] for handler in ROUTES])
     app = Litestar(
@@ -74,4 +74,7 @@ def create_app(resources: Resources) -> ASGIApp:
         state=State({"desk": desk}),
     )
     slow_ms = resources.settings.slow_request_ms
-    return Edge(app, ledger=desk.ledger, meters=desk.meters, slow_ms=slow_ms)
+    capacity = Capacity(
+        requests=resources.settings.requests_at_once, body_bytes=resources.settings.bodies_at_once_bytes
+    )
+    return Edge(app, ledger=desk.ledger, meters=desk.meters, capacity=capacity, slow_ms=slow_ms)

@@ -13,8 +13,10 @@
     │   ├── Forbidden                                                                403
     │   ├── NotFound                                                                 404
     │   ├── Conflict                                                                 409
+    │   ├── TooSlow                                                                  408
     │   ├── TooLarge                                                                 413
     │   └── TooMany           with `retry_after_s`                                   429
+    ├── Busy                  too much at once; try again in a moment                503
     └── NotYet                not ready, or a commit token not reached; `retry_after_s`   503
 
 A text here is shown to people as it is, so it never holds message text, keys or SQL.
@@ -81,6 +83,10 @@ class Conflict(RequestError):
     status = 409
 
 
+class TooSlow(RequestError):
+    status = 408
+
+
 class TooLarge(RequestError):
     status = 413
 
@@ -91,6 +97,11 @@ class TooMany(RequestError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class Busy(BackscrollError):
+    status = 503
+    retry_after_s: float = 1.0
 
 
 class NotYet(BackscrollError):

@@ -44,6 +44,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """For a key that comes from elsewhere than loopback; 0: no limit."""
     sync_requests_per_minute: int = 6000
     """The same for /sync; 0: no limit."""
+    requests_at_once: int = 1000
+    """Of one API process; more are answered 503. Open streams do not count."""
+    bodies_at_once_bytes: int = 256 * 1024 * 1024
+    """Of request bodies that one API process reads or works on; more are answered 503."""
+    patience_s: Annotated[int, Meta(ge=1)] = 20
+    """How long a client may take to send a request's head, and take nothing of an answer."""
     exact_scan_rows: int = 20_000
     """Vector candidates up to this many are compared one by one; more are asked of the HNSW index."""
     change_log_hours: int = 24

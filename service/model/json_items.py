@@ -95,9 +95,9 @@ def decoded(text: bytes | msgspec.Raw, *, type: type[T], name: str = "") -> T:
 
 
 class Member(NamedTuple):
-    """`"name": text` of an object; `name` is empty where the text is no member at all."""
+    """`"name": text` of an object; `name` is None where the text is no member at all."""
 
-    name: str
+    name: str | None
     text: bytes
 
 
@@ -188,11 +188,11 @@ def _too_deep(text: bytes) -> bool:
 def _member(piece: bytes) -> Member:
     found = _MEMBER.match(piece)
     if not found:
-        return Member("", piece)
+        return Member(None, piece)
     try:
         name = msgspec.json.decode(found[1], type=str)
     except ValueError:
-        return Member("", piece)
+        return Member(None, piece)
     return Member(name, piece[found.end() :].strip())
 
 
@@ -200,7 +200,7 @@ def _culprit(text: bytes) -> str:
     """The field of an object that is no JSON, as the subject of a sentence."""
     try:
         for name, value in members(text) if text.startswith(b"{") else ():
-            if name.isidentifier() and len(name) <= 40 and not _decodes(value):
+            if name is not None and name.isidentifier() and len(name) <= 40 and not _decodes(value):
                 return name
     except RequestError:
         pass

@@ -19,9 +19,6 @@ from service.storage import migrations
 
 log = structlog.get_logger()
 
-FAREWELL_S = 3
-"""Requests that run when the API is asked to stop get this long to finish."""
-
 
 def run_api(settings: Settings, listener: socket.socket) -> None:
     """Serve on `listener`, which is bound. Errors: `DatabaseUnavailable`."""
@@ -36,12 +33,11 @@ def run_worker(settings: Settings) -> None:
 async def answer(resources: Resources, listener: socket.socket) -> None:
     import uvicorn
 
+    from service import connections
     from service.app import create_app
 
-    config = uvicorn.Config(
-        create_app(resources), http="httptools", lifespan="on", log_config=None, access_log=False,
-        server_header=False, timeout_graceful_shutdown=FAREWELL_S,
-    )  # fmt: skip
+    connections.allow_many_files()
+    config = connections.server(create_app(resources), resources.settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     log.info("listening", address=listener.getsockname()[0], port=listener.getsockname()[1])

@@ -19,6 +19,7 @@ import httpx
 import psycopg
 import uvicorn
 
+from service import connections
 from service.app import create_app
 from service.bootstrap import open_resources
 from service.jobs.index_words import index_words
@@ -69,10 +70,8 @@ class HttpService:
         with closing(socket.create_server(("127.0.0.1", 0))) as listener:
             self.address = listener.getsockname()
             self.url = f"http://127.0.0.1:{self.address[1]}"
-            app = create_app(self.resources)
-            server = Server(
-                uvicorn.Config(app, http="httptools", lifespan="on", log_config=None, access_log=False)
-            )
+            self.app = create_app(self.resources)
+            self.server = server = Server(connections.server(self.app, self.settings))
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             await server.ready.wait()
             async with Feed(self.resources.url, bell=self.resources.bell) as feed:
@@ -174,3 +173,10 @@ def whole(service: HttpService, request: bytes) -> bytes:
     with socket.create_connection(service.address, timeout=10) as connection:
         connection.sendall(request.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n")
         return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def head(key: str, method: str, path: str, **headers: str) -> bytes:
+    """The head of a request, as bytes."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {key}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

@@ -126,7 +126,7 @@ def test_it_refuses_a_key_that_opens_nothing_on_every_route(service: HttpService
 @pytest.mark.parametrize(
     ("header", "error"),
     [
-        ("Bearer osk_" + "x" * 10_000_000, "Invalid API key"),
+        ("Bearer osk_" + "x" * 50_000, "Invalid API key"),
         ("Bearer osk_" + "x" * 197, "Invalid API key"),
         ("Bearer osk_\xff\xfe\x80", "Invalid API key"),
         ("Bearer osk_' or 1=1 --", "Invalid API key"),
@@ -136,7 +136,7 @@ def test_it_refuses_a_key_that_opens_nothing_on_every_route(service: HttpService
         ("Basic osk_x", "Missing Authorization header"),
     ],
     ids=[
-        "10 MB",
+        "50 kB",
         "longer than any",
         "bytes",
         "SQL",

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.api.gate.capacity import Capacity, Load
 from service.api.gate.exchange import Exchange
 from service.api.gate.meters import Meters
 from service.cli import main
@@ -32,7 +33,17 @@ SCRAPED = {"job", "instance"}
 def exposed() -> dict[str, set[str]]:
     """Every sample of /metrics with its labels."""
     meters = Meters()
-    meters.observe(Exchange(request_id="", at=None, started_s=0.0, method="GET", status=200), 0.1)  # type: ignore[arg-type]
+    meters.observe(
+        Exchange(
+            load=Load(Capacity(requests=1, body_bytes=1)),
+            request_id="",
+            at=None,
+            started_s=0.0,
+            method="GET",
+            status=200,
+        ),
+        0.1,
+    )  # type: ignore[arg-type]
     meters.slow("-")
     meters.imported({"sessions": 1})
     meters.database(up=True)

@@ -25,9 +25,10 @@ ERRORS = {
     401: "`Missing Authorization header`, `Invalid API key` or `Invalid or expired token`.",
     403: "The key lacks the scope, or a browser's page or name is not of this service.",
     404: "Not there, or of another workspace.",
+    408: "The body came too slowly.",
     413: "The body is too large.",
     429: "Too many requests: wait for `Retry-After` seconds.",
-    503: "Not ready, or Postgres is away: wait for `Retry-After` seconds.",
+    503: "Not ready, Postgres is away, or too much at once: wait for `Retry-After` seconds.",
 }
 
 
@@ -82,7 +83,7 @@ def operation(route: Route, of: dict[type[Any], dict[str, Any]]) -> dict[str, An
         media_type = NDJSON if isinstance(route.takes, tuple) else JSON
         schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
         described["requestBody"] = {
-            "required": True,
+            "required": not route.takes_nothing,
             "content": {media_type: {"schema": schema, "example": route.example_body}},
         }
     return described
@@ -95,7 +96,7 @@ def path_parameters(route: Route) -> list[dict[str, Any]]:
             "in": "path",
             "required": True,
             "description": PATH_PARAMETERS[name],
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "minLength": 1},
         }
         for name in PATH_PARAMETER.findall(route.path)
     ]
@@ -109,8 +110,10 @@ def query_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    shown = {key: value for key, value in schema.items() if key != "description"}
-    described = {"name": name, "in": "query", "required": False, "schema": shown}
+    needed = "minLength" in schema
+    hidden = ("description", "default") if needed else ("description",)
+    shown = {key: value for key, value in schema.items() if key not in hidden}
+    described = {"name": name, "in": "query", "required": needed, "schema": shown}
     return described | ({"description": schema["description"]} if "description" in schema else {})
 
 
@@ -131,10 +134,19 @@ def responses(route: Route, of: dict[type[Any], dict[str, Any]]) -> dict[str, An
         described["200"]["headers"] = {
             "X-Commit": {"description": "The token of this write.", "schema": {"type": "string"}}
         }
-    always = (401, 403, 429, 503) if route.scope else ()
-    for status in sorted({*route.errors, *always}):
+    for status in sorted({*route.errors, *usual(route)}):
         described[str(status)] = error_response(status, of)
     return described
+
+
+def usual(route: Route) -> set[int]:
+    """The errors that a route can meet by its kind."""
+    statuses = {401, 403, 429, 503} if route.scope else {403}
+    if route.method != "GET":
+        statuses |= {408, 413, 503}
+    if route.reads or route.takes is not None or params.properties(route.asks):
+        statuses |= {400}
+    return statuses
 
 
 def answers(route: Route) -> tuple[type[Any], ...]:

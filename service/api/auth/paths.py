@@ -38,7 +38,7 @@ class SignedOut(msgspec.Struct):
 
 
 @route(
-    "POST", "/api/auth/session", scope=None, summary="Sign in", takes=SignIn, gives=SignedIn,
+    "POST", "/api/auth/session", scope=None, summary="Sign in", takes=SignIn, takes_nothing=True, gives=SignedIn,
     description="Takes a key and sets the cookie `backscroll_session` (HttpOnly, SameSite=Strict, 30 days or until the key ends). "
     "A request with it and without Authorization is admitted as with the key, for pages of this service only.",
     example_body={"key": "osk_..."},

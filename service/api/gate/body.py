@@ -1,7 +1,8 @@
 """A request's body, read whole before anything else happens, so that a slow client holds no connection to Postgres.
 
 Rule: the limit counts what comes in and what it unpacks to, so that neither a body without a length nor a small
-gzip of a large nothing fills the memory.
+gzip of a large nothing fills the memory. What all bodies of the process may hold together is counted too, and the time
+that one may take: a little to begin with, and then as much as its bytes earn.
 """
 
 from __future__ import annotations
@@ -13,27 +14,40 @@ from functools import partial
 
 from litestar.types import Receive
 
-from service.errors import RequestError, TooLarge
+from service.api.gate.capacity import Load
+from service.errors import RequestError, TooLarge, TooSlow
 from service.model import zstd
 
 LARGE_BYTES = 256 * 1024
 """Takes milliseconds to unpack: others are answered meanwhile."""
+LEAST_BYTES_PER_S = 16 * 1024
+"""A slower body is not waited for, once the patience is used up."""
 Unpack = Callable[[bytes, int], bytes]
 """Bytes and how many they may unfold to; errors: `RequestError`, `TooLarge`."""
 
 
-async def read(receive: Receive, headers: Mapping[str, str], *, limit_bytes: int) -> bytes:
-    """The body, unpacked. Errors: `TooLarge`; `RequestError` for an encoding that we do not know."""
+async def read(
+    receive: Receive, headers: Mapping[str, str], *, limit_bytes: int, patience_s: float, load: Load
+) -> bytes:
+    """The body, unpacked.
+
+    Errors: `TooLarge`, `TooSlow`, `Busy`; `RequestError` for an encoding that we do not know.
+    """
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ENCODINGS:
         raise RequestError(
             f"The content encoding {encoding[:40]!r} is not known: send the body plain, as gzip or as zstd."
         )
     length = headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and int(length[:20]) > limit_bytes:
-        raise too_large(limit_bytes)
-    packed = await received(receive, limit_bytes=limit_bytes)
-    return await unfolded(packed, ENCODINGS[encoding], limit_bytes=limit_bytes)
+    if length.isascii() and length.isdigit():
+        if int(length[:20]) > limit_bytes:
+            raise too_large(limit_bytes)
+        load.expect(int(length))
+    packed = await received(receive, limit_bytes=limit_bytes, patience_s=patience_s, load=load)
+    plain = await unfolded(packed, ENCODINGS[encoding], limit_bytes=limit_bytes)
+    if plain is not packed:
+        load.take(len(plain))
+    return plain
 
 
 async def unfolded(packed: bytes, unpack: Unpack | None, *, limit_bytes: int) -> bytes:
@@ -45,20 +59,35 @@ async def unfolded(packed: bytes, unpack: Unpack | None, *, limit_bytes: int) ->
     return await asyncio.to_thread(unpack, packed, limit_bytes)
 
 
-async def received(receive: Receive, *, limit_bytes: int) -> bytes:
-    chunks: list[bytes] = []
-    size, more = 0, True
+async def received(receive: Receive, *, limit_bytes: int, patience_s: float, load: Load) -> bytes:
+    began_s = asyncio.get_running_loop().time()
+    whole: bytes | bytearray = b""
+    more = True
     while more:
-        event = await receive()
+        try:
+            async with asyncio.timeout_at(began_s + patience_s + len(whole) / LEAST_BYTES_PER_S):
+                event = await receive()
+        except TimeoutError as error:
+            raise TooSlow("The body took too long: send it again, or in smaller pieces.") from error
         if event["type"] == "http.disconnect":
             raise RequestError("The connection was closed before the body was whole.")  # nobody reads this
         assert event["type"] == "http.request"
         chunk, more = event.get("body", b""), event.get("more_body", False)
-        size += len(chunk)
-        if size > limit_bytes:
+        if len(whole) + len(chunk) > limit_bytes:
             raise too_large(limit_bytes)
-        chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        load.take(len(chunk))
+        whole = joined(whole, chunk)
+    return bytes(whole)
+
+
+def joined(whole: bytes | bytearray, chunk: bytes) -> bytes | bytearray:
+    """One after the other; never a list of pieces, since a client chooses how small they are."""
+    if not whole:
+        return chunk
+    if isinstance(whole, bytes):
+        whole = bytearray(whole)
+    whole += chunk
+    return whole
 
 
 def inflated(packed: bytes, limit_bytes: int, *, window: int) -> bytes:

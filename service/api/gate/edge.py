@@ -17,12 +17,16 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import unquote
 
+import msgspec
 import structlog
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from service.api.gate import errors
+from service.api.gate.capacity import Capacity, Load
 from service.api.gate.exchange import Exchange
 from service.api.gate.ledger import Ledger
 from service.api.gate.meters import Meters
+from service.errors import Busy
 from service.storage.people import RequestLine
 from service.storage.timing import Timings, collected
 
@@ -30,6 +34,7 @@ SLASHES = re.compile(r"/{2,}")
 ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
 SLASH_IN_SEGMENT = "\0"
+WATCHED = ("/health", "/metrics")
 
 CORS = [
     (b"access-control-allow-origin", b"*"),
@@ -50,8 +55,11 @@ log = structlog.get_logger()
 class Edge:
     """Wraps Litestar's app."""
 
-    def __init__(self, app: ASGIApp, *, ledger: Ledger, meters: Meters, slow_ms: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, ledger: Ledger, meters: Meters, capacity: Capacity, slow_ms: int
+    ) -> None:
         self._app = app
+        self._capacity = capacity
         self._ledger = ledger
         self._meters = meters
         self._slow_ms = slow_ms
@@ -68,16 +76,28 @@ class Edge:
             at=datetime.now(UTC),
             started_s=time.perf_counter(),
             method=str(scope["method"]),
+            load=Load(self._capacity),
         )
         with collected() as timings:
             try:
                 if scope["method"] == "OPTIONS":
                     await preflight(exchange, send)
                 else:
-                    await self._app(tidied(scope, exchange), receive, answering(exchange, send))
+                    await self._admit(scope, exchange, receive, answering(exchange, send))
             finally:
+                exchange.load.end()
                 self._record(exchange)
                 self._tell_slowness(exchange, timings)
+
+    async def _admit(self, scope: HTTPScope, exchange: Exchange, receive: Receive, send: Send) -> None:
+        """Who watches is answered always: a process that is busy is not one that is dead."""
+        try:
+            if not scope["path"].startswith(WATCHED):
+                exchange.load.begin()
+        except Busy as error:
+            await refuse(error, send)
+        else:
+            await self._app(tidied(scope, exchange), receive, send)
 
     def _tell_slowness(self, exchange: Exchange, timings: Timings) -> None:
         """A line for a request whose answer began late, with the names of the statements that it ran."""
@@ -130,6 +150,16 @@ async def preflight(exchange: Exchange, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+async def refuse(error: Busy, send: Send) -> None:
+    """The answer to a request that nothing below has seen."""
+    status, text, headers = errors.described(error)
+    body = msgspec.json.encode({"error": text})
+    said = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
+    encoded = [(name.encode(), value.encode()) for name, value in said.items()]
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
 def tidied(scope: HTTPScope, exchange: Exchange) -> Scope:
     """The scope as Litestar should see it."""
     changed: dict[str, Any] = {
@@ -162,6 +192,8 @@ def answering(exchange: Exchange, send: Send) -> Send:
         if event["type"] == "http.response.start":
             exchange.status = event["status"]
             exchange.answered_s = time.perf_counter()
+            if (b"content-type", b"text/event-stream") in event["headers"]:
+                exchange.load.rest()
             headers = [*event["headers"], *CORS, (b"x-request-id", exchange.request_id.encode())]
             await send({**event, "headers": headers})
         elif event["type"] == "http.response.body" and head:

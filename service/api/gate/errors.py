@@ -16,9 +16,17 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from service.errors import BackscrollError, DatabaseUnavailable, NotYet, RequestError, TooMany
+from service.errors import (
+    BackscrollError,
+    Busy,
+    DatabaseUnavailable,
+    NotYet,
+    RequestError,
+    TooMany,
+    TooSlow,
+)
 
-RETRIED = (TooMany, NotYet, DatabaseUnavailable)
+RETRIED = (TooMany, Busy, NotYet, DatabaseUnavailable)
 WORDS = {
     404: "There is nothing at this path: /schema lists what there is.",
     405: "This path does not take this method.",
@@ -49,6 +57,8 @@ def described(error: Exception) -> tuple[int, str, dict[str, str]]:
     """
     if isinstance(error, RETRIED):
         return error.status, str(error), {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
+    if isinstance(error, TooSlow):
+        return error.status, str(error), {"Connection": "close"}
     if isinstance(error, RequestError) or (isinstance(error, BackscrollError) and error.status != 500):
         return error.status, str(error), {}
     if isinstance(error, HTTPException) and error.status_code < 500:

@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from service.api.gate.auth import NOBODY
+from service.api.gate.capacity import Load
 from service.storage.people import Caller
 
 
@@ -16,6 +17,8 @@ class Exchange(msgspec.Struct, kw_only=True):
     started_s: float
     """On the monotonic clock."""
     method: str
+    load: Load
+    """What it takes of what this process can take on."""
     route: str = "-"
     """The route's template, `/api/sessions/{id}`; `-` where none was found."""
     caller: Caller = NOBODY

@@ -26,11 +26,19 @@ END_MS = 253_402_300_800_000  # 10000-01-01, the first that a datetime cannot ho
 ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
 FIELD = re.compile(r"\$\.(\w+)")
 
+SAYS_SOMETHING = r"[^\s\x00]"
+"""A text that is not blank."""
+ISO_DATE = r"^(19(7[1-9]|[89]\d)|[2-8]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])(T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{3,6})?)?(Z|[+-](0\d|1[0-3]):[0-5]\d)?)?$"
+"""Dates that are surely taken, whatever else is."""
+NEEDED = {"minLength": 1, "pattern": SAYS_SOMETHING}
+"""Of a parameter without which there is no answer: its handler says so in the words that clients know."""
 Name = Annotated[str, Meta(max_length=1000)]
 """A value that is compared: of a project's path, a model, a tag."""
 Names = Annotated[list[Name], Meta(max_length=200)]
 Moment = Annotated[
-    str | int | None,
+    Annotated[str, Meta(extra_json_schema={"pattern": ISO_DATE})]
+    | Annotated[int, Meta(extra_json_schema={"minimum": 10_000, "maximum": END_MS - 1})]
+    | None,
     Meta(
         title="a date: epoch milliseconds, ISO 8601 or YYYY-MM-DD",
         description="The first moment of a day, in `tz`, where no time is given.",

@@ -121,6 +121,8 @@ class Route(msgspec.Struct, kw_only=True, frozen=True):
     asks: type[Any]
     takes: tuple[type[Any], ...] | type[Any] | None
     """The struct that describes a JSON body (several: a body of lines, each one of them)."""
+    takes_nothing: bool
+    """No body at all does too."""
     gives: tuple[type[Any], ...] | type[Any] | str
     """The struct of the answer (several: one of them), or a media type."""
     example: Any
@@ -148,13 +150,14 @@ def route(
     example: Any,
     asks: type[P] = params.Nothing,  # type: ignore[assignment]  # the default of a type variable
     takes: tuple[type[Any], ...] | type[Any] | None = None,
+    takes_nothing: bool = False,
     example_body: Any = None,
     errors: Sequence[int] = (),
 ) -> Callable[[Callable[[Call, P], Awaitable[Answer]]], HTTPRouteHandler]:
     """Declare a route. Segments in braces are path parameters: `/api/sessions/{id}`."""
     spec = Route(
         method=method, path=path, scope=scope, summary=summary, description=description, asks=asks, takes=takes,
-        gives=gives, example=example, example_body=example_body, errors=errors,
+        takes_nothing=takes_nothing, gives=gives, example=example, example_body=example_body, errors=errors,
     )  # fmt: skip
 
     def decorate(handler: Callable[[Call, P], Awaitable[Answer]]) -> HTTPRouteHandler:
@@ -199,7 +202,15 @@ async def admitted(request: Request[Any, Any, Any], spec: Route) -> Call:
         most_bytes = desk.resources.settings.body_limit_bytes
         if spec.scope is None:
             most_bytes = min(most_bytes, KEYLESS_BODY_BYTES)
-        content = await body.read(request.receive, headers, limit_bytes=most_bytes)
+        exchange.load.rest()
+        content = await body.read(
+            request.receive,
+            headers,
+            limit_bytes=most_bytes,
+            patience_s=desk.resources.settings.patience_s,
+            load=exchange.load,
+        )
+        exchange.load.begin()
     return Call(
         desk=desk,
         caller=caller,

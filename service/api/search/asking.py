@@ -53,7 +53,8 @@ class Question(SearchFilter, kw_only=True, rename="camel"):
     q: Annotated[
         Annotated[str, Meta(max_length=100_000)],
         Meta(
-            description='Words, "a phrase", -not, prefix*, and filters in place: source: project: model: role: tool: path: session: tag: is:error after: before:. The first 10,000 characters count.'
+            extra_json_schema=params.NEEDED,
+            description='Words, "a phrase", -not, prefix*, and filters in place: source: project: model: role: tool: path: session: tag: is:error after: before:. The first 10,000 characters count.',
         ),
     ] = ""
     type: Mode = "hybrid"
@@ -76,15 +77,15 @@ class SearchAsked(Question, kw_only=True, rename="camel"):
 class SearchBody(msgspec.Struct, kw_only=True, rename="camel"):
     """A search. Each member of `filter` takes a value or a list of them."""
 
-    q: str
+    q: Annotated[str, Meta(max_length=100_000, pattern=params.SAYS_SOMETHING)]
     type: Mode = "hybrid"
     group_by: Literal["session", "message"] = "session"
     limit: Annotated[int, Meta(ge=0, le=1000)] = 20
-    cursor: str | None = None
+    cursor: Cursor = None
     filter: SearchFilter | None = None
     facets: list[Facet] = []
     explain: bool = False
-    tz: str = "UTC"
+    tz: Zone = "UTC"
     commit: str | None = None
 
 

@@ -19,7 +19,7 @@ from service.storage.sessions import SessionPatch
 
 EvalStatus = Literal["golden", "correct", "incorrect", "needs_review"]
 Tags = Annotated[list[Annotated[str, Meta(max_length=200)]], Meta(max_length=200)]
-Title = Annotated[str, Meta(max_length=10_000)]
+Title = Annotated[str, Meta(max_length=10_000, extra_json_schema={"pattern": params.SAYS_SOMETHING})]
 Status = Annotated[str, Meta(max_length=500)]
 Text = Annotated[str, Meta(max_length=1_000_000)]
 EMPTIED = ("notes", "status", "evalStatus", "expectedOutput")

@@ -70,7 +70,10 @@ class SessionAsked(msgspec.Struct, kw_only=True):
 
 
 class SessionAskedById(SessionAsked, kw_only=True):
-    id: Annotated[params.Name | None, Meta(description="The session's id or external id.")] = None
+    id: Annotated[
+        params.Name | None,
+        Meta(description="The session's id or external id.", extra_json_schema=params.NEEDED),
+    ] = None
 
 
 @route(

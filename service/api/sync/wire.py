@@ -57,7 +57,7 @@ def read_batch(body: bytes) -> Batch:
     text = json_items.object_text(json_items.repaired(body))
     batch = Batch([], [], [])
     for name, value in json_items.members(text):
-        if not name:
+        if name is None:
             raise RequestError("The body is not valid JSON: send an object with `sessions` and `messages`.")
         if name == "sessions":
             batch.sessions.extend(_read_items(name, value, _session, batch.errors))

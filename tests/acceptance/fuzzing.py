@@ -1,0 +1,97 @@
+"""schemathesis against a service: every route from its own OpenAPI description, right data and wrong.
+
+    make fuzz                                    ten minutes, against a service of its own
+    python tests/acceptance/fuzzing.py 3600      an hour
+
+Rule: no answer is 5xx, each conforms to /schema, right data is taken and wrong data refused. What a schema cannot say
+stands in `fuzz_hooks.py`; where data that is wrong in a part may be taken, in CONFIG, with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+import msgspec
+from serve_process import new_home, serving
+
+from service.api import examples
+
+HERE = Path(__file__).parent
+CONFIG = """
+hooks = "fuzz_hooks"
+
+[phases.stateful]
+max-steps = 8
+
+[[operations]] # items and lines fail alone: they are told in `errors`, and the answer is 200
+include-path = ["/sync/batch", "/api/import"]
+checks.negative_data_rejection.enabled = false
+
+[[operations]] # with a key in the header the body is not looked at
+include-path = "/api/auth/session"
+checks.negative_data_rejection.enabled = false
+"""
+PHASES = (("examples,coverage,fuzzing", 0.75), ("stateful", 0.25))
+"""And what share of the time each has: on a busy machine the first would leave none to the second."""
+
+
+class Report(msgspec.Struct):
+    """What a run came to."""
+
+    passed: bool
+    summary: str
+    """From the counts by phase to the last line, as schemathesis prints it; failures with the request that shows them."""
+
+
+def fuzz(api: httpx.Client, *, seconds: int) -> Report:
+    """Ask every route of this client's service for so long, with its key, which must be one of `admin`."""
+    environ = {**os.environ, "PYTHONPATH": str(HERE), "FUZZ_PLANTED": json.dumps(plant(api))}
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "schemathesis.toml"
+        config.write_text(CONFIG)
+        reports = []
+        for phases, share in PHASES:
+            command = [
+                sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "--no-color", "run",
+                f"{api.base_url}/schema", "--header", f"Authorization: {api.headers['authorization']}", "--phases", phases,
+                "--max-time", str(round(seconds * share)), "--continue-on-failure", "--generation-database", "none",
+                "--suppress-health-check", "all", "--warnings", "off",
+            ]  # fmt: skip
+            ran = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
+            passed = ran.returncode == 0 and "generated" in ran.stdout
+            reports.append(Report(passed, ran.stdout[ran.stdout.find("API capabilities") :] + ran.stderr))
+    return Report(all(each.passed for each in reports), "\n".join(each.summary for each in reports))
+
+
+def plant(api: httpx.Client) -> dict[str, str]:
+    """A session with a message and a shared page; an id of it for each route that has one in its path."""
+    api.post("/sync/session", json=examples.SESSION_BODY).raise_for_status()
+    message = api.post("/sync/message", json=examples.MESSAGE_BODY).raise_for_status().json()["messageId"]
+    session = str(examples.SESSION_BODY["externalId"])
+    shared = (
+        api.patch(f"/api/sessions/{session}", json={"isPublic": True}).raise_for_status().json()["session"]
+    )
+    return {
+        "/api/sessions/{id}": session,
+        "/api/sessions/{id}/messages": session,
+        "/api/messages/{id}": message,
+        "/s/{slug}": shared["slug"],
+    }
+
+
+def main() -> int:
+    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 600
+    with new_home() as home, serving(home) as served, served.api() as api:
+        report = fuzz(api, seconds=seconds)
+    print(report.summary)
+    return 0 if report.passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
