@@ -15,7 +15,7 @@ import structlog
 from service.bootstrap import Resources
 from service.errors import SettingError
 from service.jobs import people
-from service.storage import retention
+from service.storage import audit, retention
 from service.storage.database import Database
 
 log = structlog.get_logger()
@@ -62,6 +62,7 @@ async def keep(db: Database, name: str, days: str | None) -> Kept:
     async with db.workspace(place.id) as conn:
         if days is not None:
             await retention.keep(conn, place.id, days_of(days))
+            await audit.record(conn, place.id, "workspace.retention", place.id)
         return Kept(place.name, await retention.days(conn, place.id))
 
 

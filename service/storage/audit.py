@@ -21,19 +21,23 @@ Action = Literal[
     "workspace.create",
     "workspace.close",
     "workspace.delete",
+    "workspace.retention",
+    "workspace.restore",
     "user.create",
     "member.set",
     "member.remove",
     "key.create",
     "key.revoke",
     "session.delete",
+    "session.expire",
     "session.share",
     "session.unshare",
     "message.delete",
     "backup.create",
     "backup.restore",
 ]
-"""`workspace.close`: its members and keys went, the first step of deleting it."""
+"""`workspace.close`: its members and keys went, the first step of deleting it. `workspace.retention`: how long it keeps sessions
+was set; `session.expire`: one went by that. `workspace.restore`: an import brought back what was deleted."""
 
 
 class Line(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.storage import sessions
+from service.storage import audit, sessions
 from service.storage.database import Connection, Database
 from service.storage.queries import load
 
@@ -34,4 +34,6 @@ async def delete_some(conn: Connection, workspace_id: int, days: int) -> int:
     ids = [row["id"] for row in await (await conn.execute(SQL["aged"], params)).fetchall()]
     if ids:
         await sessions.delete(conn, workspace_id, ids)
+        for id in ids:
+            await audit.record(conn, workspace_id, "session.expire", id)
     return len(ids)

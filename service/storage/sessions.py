@@ -160,7 +160,7 @@ class SessionPatch(msgspec.Struct, frozen=True, kw_only=True):
 async def patch(conn: Connection, workspace_id: int, id: int, change: SessionPatch) -> None:
     """Label a session. A session made public gets a slug, which it keeps when it is made private again."""
     params = msgspec.structs.asdict(change) | {"workspace_id": workspace_id, "id": id}
-    params |= {"clear": sorted(change.clear), "new_slug": secrets.token_urlsafe(8)}
+    params |= {"clear": sorted(change.clear), "new_slug": secrets.token_urlsafe(16)}
     await conn.execute(SQL["patch"], params)
     if change.tags is not None:
         params["tags"] = list(change.tags)

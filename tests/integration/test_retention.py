@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.errors import NotFound, SettingError
+from service.jobs import people as people_jobs
 from service.jobs import retention
 from service.model.session import SessionWrite
 from service.storage import people, sync
@@ -34,6 +35,8 @@ async def test_it_deletes_what_is_older_than_a_workspace_keeps(database_url: str
     assert await retention.keep(db, "a", "30") == retention.Kept("a", 30)
     assert await retention.delete_all_aged(db) == 60
     assert (await left(a), await left(b)) == (1, 61)
+    acts = [line.action for line in await people_jobs.acts(db, workspace="a", limit=100)]
+    assert (acts.count("session.expire"), acts.count("workspace.retention")) == (60, 1)
     await send(a, ann)
     assert await left(a) == 1
     assert (await retention.keep(db, "a", None)).days == 30

@@ -48,6 +48,8 @@ CORS = [
         b"X-Commit, ETag, Retry-After, X-Request-Id, Content-Disposition, X-Export-Sessions, X-Export-TestCases",
     ),
 ]
+SAFE = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+"""Where an answer does not say otherwise: it is what it says it is, and no cache keeps what people wrote."""
 PREFLIGHT = [*CORS, (b"access-control-max-age", b"86400")]
 log = structlog.get_logger()
 
@@ -194,7 +196,9 @@ def answering(exchange: Exchange, send: Send) -> Send:
             exchange.answered_s = time.perf_counter()
             if (b"content-type", b"text/event-stream") in event["headers"]:
                 exchange.load.rest()
-            headers = [*event["headers"], *CORS, (b"x-request-id", exchange.request_id.encode())]
+            named = {name.lower() for name, _ in event["headers"]}
+            safe = [(name, value) for name, value in SAFE if name not in named]
+            headers = [*event["headers"], *CORS, *safe, (b"x-request-id", exchange.request_id.encode())]
             await send({**event, "headers": headers})
         elif event["type"] == "http.response.body" and head:
             if not event.get("more_body", False):

@@ -24,6 +24,7 @@ from service.errors import (
     RequestError,
     TooMany,
     TooSlow,
+    Unauthorized,
 )
 
 RETRIED = (TooMany, Busy, NotYet, DatabaseUnavailable)
@@ -57,6 +58,8 @@ def described(error: Exception) -> tuple[int, str, dict[str, str]]:
     """
     if isinstance(error, RETRIED):
         return error.status, str(error), {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
+    if isinstance(error, Unauthorized):
+        return error.status, str(error), {"WWW-Authenticate": "Bearer"}
     if isinstance(error, TooSlow):
         return error.status, str(error), {"Connection": "close"}
     if isinstance(error, RequestError) or (isinstance(error, BackscrollError) and error.status != 500):

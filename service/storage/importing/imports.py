@@ -15,6 +15,7 @@ import msgspec
 
 from service.model.imported import FilePosition, ImportedMessage, RawChunk
 from service.model.session import SessionWrite
+from service.storage import audit
 from service.storage.arrays import array
 from service.storage.attempts import in_one_transaction
 from service.storage.batch import Batch, session_writes
@@ -80,8 +81,8 @@ async def apply(
             transcript=True,
             exact=exact is not None,
         )
-        if restore:
-            await lift(batch, brought)
+        if restore and await lift(batch, brought):
+            await audit.record(conn, workspace_id, "workspace.restore", workspace_id, user_id=user_id)
         return await store(batch, brought, exact=exact)
 
     return await in_one_transaction(db, workspace_id, work)
@@ -205,8 +206,8 @@ async def forget_lines(batch: Batch, places: Collection[tuple[int, str]], *, tol
         await batch.conn.execute(SQL["forget_lines"], params)
 
 
-async def lift(batch: Batch, brought: Brought) -> None:
-    """Forget that what this request names was deleted."""
+async def lift(batch: Batch, brought: Brought) -> int:
+    """Forget that what this request names was deleted; how much of it was."""
     named = {
         *(("session", s.source or "", s.external_id, s.external_id) for s in brought.sessions),
         *(("session", *session_of(m), m.write.session_external_id) for m in brought.messages),
@@ -220,7 +221,7 @@ async def lift(batch: Batch, brought: Brought) -> None:
     rows = sorted(named | {("session", "", *rest) for kind, _, *rest in named if kind == "session"})
     names = ("kind", "source", "session_external_id", "external_id")
     params = {name: array("text", [row[place] for row in rows]) for place, name in enumerate(names)}
-    await batch.conn.execute(SQL["lift_tombstones"], batch.common | params)
+    return (await batch.conn.execute(SQL["lift_tombstones"], batch.common | params)).rowcount
 
 
 def session_of(message: ImportedMessage) -> tuple[str, str]:
