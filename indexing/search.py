@@ -55,6 +55,8 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
     mode_used: ModeUsed
     fallback_reason: str = ""
+    vector_weight: float = 0.0
+    """What the vectors weighed; the words the rest of 1."""
     terms: tuple[Term, ...] = ()
     """What was looked up: those of the query, or as they were corrected."""
     corrections: dict[str, str] = {}
@@ -104,7 +106,8 @@ async def search(
             query, found = second, msgspec.structs.replace(again, mode_used="fuzzy")
         else:
             corrections = {}
-    fused = fusion.fuse(found.words, found.vectors, depth=depth)
+    weight = fusion.vector_weight(found.vectors)
+    fused = fusion.fuse(found.words, found.vectors, depth=depth, weight=weight)
     beside, counts = await asyncio.gather(
         neighbours.of(
             workspace_id, [each.id for each in fused if each.unit == "message"][: max(NEIGHBOURS_OF, limit)]
@@ -120,6 +123,7 @@ async def search(
         counts=counts,
         mode_used=found.mode_used,
         fallback_reason=found.fallback_reason,
+        vector_weight=weight,
         terms=query.terms,
         corrections=corrections,
     )

@@ -20,6 +20,7 @@ from indexing.model import Field, Term
 SNIPPET_CHARACTERS = 240
 SCAN_CHARACTERS = 50_000
 """A longer text is looked at only around where the terms stand literally."""
+RUN_LETTERS = 4
 _AROUND = 1_000
 _PLACES_PER_TERM = 3
 _PASSAGE_BONUS = 0.5
@@ -78,7 +79,7 @@ def best_window(
         key=lambda each: each.score,
         default=None,
     )
-    return best or _beginning(fields, passage)
+    return best or _beginning(fields, passage, terms)
 
 
 def _windows(
@@ -121,14 +122,38 @@ def _regions(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
             yield max(at - _AROUND, 0), min(at + _AROUND, len(text))
 
 
-def _beginning(fields: Sequence[Field], passage: tuple[int, int, int] | None) -> Window | None:
+def _beginning(
+    fields: Sequence[Field], passage: tuple[int, int, int] | None, terms: Sequence[Term]
+) -> Window | None:
     """Where nothing matches: the passage that was found by meaning, else the first field that says anything."""
     for field in fields:
         if passage and field.ordinal == passage[0] and field.text[passage[1] : passage[2]].strip():
-            return Window(field=field, start=passage[1], end=passage[1], score=0.0)
+            start, end = _likest_sentence(field.text, passage[1], passage[2], terms)
+            return Window(field=field, start=start, end=end, score=0.0)
     return next(
         (Window(field=field, start=0, end=0, score=0.0) for field in fields if field.text.strip()), None
     )
+
+
+def _likest_sentence(text: str, start: int, end: int, terms: Sequence[Term]) -> tuple[int, int]:
+    """Of a passage in which no word matches: the sentence that shares most letters in a row with what was looked for
+    (`authenticate` with `authentication`), each kind once; where none does, the first. Empty at its beginning: it is shown
+    from there, and needs no more room.
+    """
+    wanted = {run for term in terms if term.occur != "must_not" for run in _runs(term.text)}
+    best, best_shared = start, 0.0
+    for low, high in cutting.sentences(text, start, end):
+        shared = len(wanted & _runs(text[low:high])) / (high - low + 100)
+        if shared > best_shared:
+            best, best_shared = low, shared
+    return best, best
+
+
+def _runs(text: str) -> set[str]:
+    lower = text.lower()
+    return {
+        run for at in range(len(lower) - RUN_LETTERS + 1) if (run := lower[at : at + RUN_LETTERS]).isalpha()
+    }
 
 
 def _shown(window: Window, limit: int) -> str:

@@ -1211,6 +1211,40 @@ CREATE POLICY own_workspace ON usage_state USING ((workspace_id = current_worksp
 ALTER TABLE usage_state ENABLE ROW LEVEL SECURITY;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE usage_state TO backscroll_app;
+-- saved_searches
+
+CREATE TABLE saved_searches (
+    workspace_id bigint NOT NULL,
+    id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    name text NOT NULL,
+    asked jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT saved_searches_asked_check CHECK ((jsonb_typeof(asked) = 'object'::text)),
+    CONSTRAINT saved_searches_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)))
+);
+
+ALTER TABLE ONLY saved_searches FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE saved_searches ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY;
+
+ALTER TABLE ONLY saved_searches
+    ADD CONSTRAINT saved_searches_pkey PRIMARY KEY (workspace_id, id);
+
+ALTER TABLE ONLY saved_searches
+    ADD CONSTRAINT saved_searches_workspace_id_name_key UNIQUE (workspace_id, name);
+
+ALTER TABLE ONLY saved_searches
+    ADD CONSTRAINT saved_searches_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE ONLY saved_searches
+    ADD CONSTRAINT saved_searches_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;
+
+CREATE POLICY own_workspace ON saved_searches USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+ALTER TABLE saved_searches ENABLE ROW LEVEL SECURITY;
+
+GRANT SELECT,INSERT,DELETE ON TABLE saved_searches TO backscroll_app;
 
 
 -- functions

@@ -21,6 +21,7 @@ from service.api.gate.edge import Edge
 from service.api.gate.routes import Desk
 from service.api.importing import paths as importing
 from service.api.search import paths as search
+from service.api.search import saved, similar
 from service.api.sessions import messages, shared, stats
 from service.api.sessions import paths as sessions
 from service.api.sync import paths as sync
@@ -47,6 +48,12 @@ ROUTES: list[HTTPRouteHandler] = [
     search.search_by_query,
     search.search_by_body,
     search.search_by_body_short,
+    similar.find_similar,
+    saved.save_search,
+    saved.list_saved_searches,
+    saved.get_saved_search,
+    saved.run_saved_search,
+    saved.delete_saved_search,
     context.context_by_query,
     context.context_by_body,
     shared.get_shared,

@@ -121,6 +121,15 @@ SEARCH_RESULTS: dict[str, Any] = {
     "index": {"textLag": 0, "vectorLag": 0, "asOf": 1769846410000},
 }
 
+SAVED_SEARCH_BODY: dict[str, Any] = {"name": "Errors of this week", "search": {"q": "is:error after:7d"}}
+
+SAVED_SEARCH: dict[str, Any] = {
+    "id": "q5",
+    "name": "Errors of this week",
+    "search": {"q": "is:error after:7d"},
+    "createdAt": 1769846410000,
+}
+
 CONTEXT_BODY: dict[str, Any] = {
     "q": "how does the rate limiter answer when the bucket is empty",
     "budget": 1000,

@@ -1,10 +1,10 @@
-"""Ids as the outside sees them: opaque strings, `s12` for a session and `m34` for a message."""
+"""Ids as the outside sees them: opaque strings, `s12` for a session, `m34` for a message, `q5` for a saved search."""
 
 from __future__ import annotations
 
 import re
 
-FORM = re.compile(r"([sm])([1-9]\d{0,18})")
+FORM = re.compile(r"([smq])([1-9]\d{0,18})")
 GREATEST = 2**63 - 1
 
 
@@ -20,8 +20,12 @@ def message(id: int) -> str:
     return f"m{id}"
 
 
+def saved_search(id: int) -> str:
+    return f"q{id}"
+
+
 def number(text: str, kind: str) -> int | None:
-    """The row's number in an id of this kind (`s` or `m`); None for anything else.
+    """The row's number in an id of this kind (`s`, `m` or `q`); None for anything else.
 
     >>> number("m34", "m"), number("s34", "m"), number("msg_4a1f_0", "m")
     (34, None, None)

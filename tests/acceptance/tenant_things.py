@@ -11,6 +11,7 @@ from service.model import zstd
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TABLES = ("message_records", "message_lines", "raw_chunks", "import_files", "usage_records", "usage_rates")
+TABLES = ("message_records", "message_lines", "raw_chunks", "import_files", "saved_searches")
 
 
 def batch(session: str, word: str) -> dict[str, Any]:
@@ -86,6 +87,16 @@ CALLS: dict[str, list[tuple[str, str, Any]]] = {
         ("GET", "/api/context?q=hello&format=xml&exclude={s}", None),
         ("GET", "/api/context?q=hello&session={s}", None),
     ],
+    "POST /api/similar": [
+        ("POST", "/api/similar", {"message": "{m}"}),
+        ("POST", "/api/similar", {"session": "{s}", "groupBy": "message"}),
+        ("POST", "/api/similar", {"text": "hello {v}", "filter": {"session": "{s}"}}),
+    ],
+    "POST /api/searches": [("POST", "/api/searches", {"name": "mine {s}", "search": {"q": "x"}})],
+    "GET /api/searches": [("GET", "/api/searches", None), ("GET", "/api/searches?limit=1", None)],
+    "GET /api/searches/{id}": [("GET", "/api/searches/{q}", None)],
+    "POST /api/searches/{id}/run": [("POST", "/api/searches/{q}/run", {"limit": 3})],
+    "DELETE /api/searches/{id}": [("DELETE", "/api/searches/{q}", None)],
     "POST /api/context": [
         ("POST", "/api/context", {"q": "hello {v}", "filter": {"project": "{v}"}, "exclude": ["{s}"]})
     ],

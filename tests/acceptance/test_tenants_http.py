@@ -107,15 +107,18 @@ CALLS: dict[str, list[Ask]] = {
     ],
 }
 SENDING = ("POST /sync", "POST /api/import", "POST /api/usage")
+SENDING = ("POST /sync", "POST /api/import")
+SAVING = "POST /api/searches"
 COUNTING = ("GET /metrics",)
 """Counts requests of the process, so that it answers something else each time."""
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
-    """What a question may name: a session, a message, a slug, a value to filter by."""
+    """What a question may name: a session, a message, a saved search, a slug, a value to filter by."""
 
     s: str
     m: str
+    q: str = "q4711"
     slug: str = "no-such-slug"
     v: str = "no-such-value"
 
@@ -148,6 +151,8 @@ class Tenants:
         assert (await self.ask(name, "POST", "/api/usage", told)).json()["errors"] == []
         rates = {"rates": [{"service": word, "metric": word, "model": word, "usdPerUnit": 2}]}
         assert (await self.ask(name, "PUT", "/api/usage/rates", rates)).status_code == 200
+        saved = {"name": word, "search": {"q": word}}
+        assert (await self.ask(name, "POST", "/api/searches", saved)).status_code == 200
         for session in ("one", "gone"):
             labels = {"tags": [word], "notes": word, "status": word, "isPublic": True}
             assert (await self.ask(name, "PATCH", f"/api/sessions/{session}", labels)).status_code == 200
@@ -211,7 +216,7 @@ def plain(answer: httpx.Response, names: Names) -> Any:
     How rare a word is, is counted over the whole text index, so that the texts of others move scores a little.
     """
     text = answer.text
-    for value in sorted({names.s, names.m, names.slug, names.v}, key=len, reverse=True):
+    for value in sorted({names.s, names.m, names.q, names.slug, names.v}, key=len, reverse=True):
         text = text.replace(value, "<named>")
     try:
         return timeless(json.loads(text))
@@ -270,11 +275,16 @@ def take_the_where_away(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return changed
 
 
+def sends(route: str) -> bool:
+    return route.startswith(SENDING) or route == SAVING
+
+
 def reading() -> list[str]:
     return [
         route
         for route in CALLS
         if not route.startswith(("PATCH", "PUT", "DELETE", *SENDING)) and route not in COUNTING
+        if not route.startswith(("PATCH", "DELETE")) and not sends(route) and route not in COUNTING
     ]
 
 
@@ -290,7 +300,8 @@ def different(told: list[tuple[str, int, Any]], expected: list[tuple[str, int, A
 
 async def test_it_answers_as_if_nobody_else_were_there(tenants: Tenants) -> None:
     """Lists, counts, totals, facets and statistics are the same with and without another workspace."""
-    own = Names(s="own", m="own-1", v="apple")
+    message = (await tenants.ask("a", "GET", "/api/sessions/own", None)).json()["messages"][1]
+    own = Names(s="own", m=message["id"], v="apple", q=await saved_of(tenants, "a"))
     alone = await tenants.answers(own, reading())
     assert all(status == 200 for question, status, _ in alone if "slug" not in question)
     await tenants.move_in("b", SECRET)
@@ -304,7 +315,7 @@ async def test_it_answers_for_what_is_anothers_as_for_what_is_not_there(tenants:
     await tenants.move_in("b", SECRET)
     await tenants.index()
     theirs = await names_of(tenants, "b")
-    routes = [route for route in CALLS if route not in COUNTING and not route.startswith(SENDING)]
+    routes = [route for route in CALLS if route not in COUNTING and not sends(route)]
     before = tenants.rows("b")
     for foreign, unknown in zip(theirs, NOBODYS, strict=True):
         told = await tenants.answers(foreign, routes)
@@ -316,11 +327,17 @@ async def test_it_answers_for_what_is_anothers_as_for_what_is_not_there(tenants:
 async def names_of(tenants: Tenants, who: str) -> list[Names]:
     """What a workspace's things are called: by id and by external id. Its slug is of a page that is shared no more."""
     session = (await tenants.ask(who, "GET", f"/api/sessions/{SECRET}-id", None)).json()
-    slug = slug_of(tenants)
+    slug, q = slug_of(tenants), await saved_of(tenants, who)
     return [
-        Names(s=session["session"]["id"], m=session["messages"][0]["id"], slug=slug, v=SECRET),
-        Names(s=f"{SECRET}-id", m=f"{SECRET}-id-0", slug=slug, v=SECRET),
+        Names(s=session["session"]["id"], m=session["messages"][0]["id"], q=q, slug=slug, v=SECRET),
+        Names(s=f"{SECRET}-id", m=f"{SECRET}-id-0", q=q, slug=slug, v=SECRET),
     ]
+
+
+async def saved_of(tenants: Tenants, who: str) -> str:
+    """The id of a workspace's saved search."""
+    listed = (await tenants.ask(who, "GET", "/api/searches", None)).json()
+    return str(listed["searches"][0]["id"])
 
 
 def slug_of(tenants: Tenants) -> str:
@@ -338,9 +355,7 @@ async def test_it_keeps_writes_in_their_own_workspace(tenants: Tenants) -> None:
     await tenants.move_in("b", SECRET)
     before = tenants.rows("b")
     for names in await names_of(tenants, "b"):
-        for question, status, _ in await tenants.answers(
-            names, [route for route in CALLS if route.startswith(SENDING)]
-        ):
+        for question, status, _ in await tenants.answers(names, [route for route in CALLS if sends(route)]):
             assert status == 200, question
         mine = (await tenants.ask("a", "GET", f"/api/sessions/get?id={names.s}", None)).json()
         assert mine["session"]["title"] == "Mine"

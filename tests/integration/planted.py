@@ -98,6 +98,7 @@ async def plant_derived(conn: Connection, workspace_id: int, session_id: int, me
         values (%(workspace)s, '2026-05-04 12:00+00', '', '', '', '', 0, 'llm', '', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '{}', '{}')""",
         "insert into usage_tools values (%(workspace)s, '2026-05-04 12:00+00', '', '', 0, 'Bash', 1, 0, '{}', '{}')",
         "insert into usage_state values (%(workspace)s, now(), 'p')",
+        "insert into saved_searches (workspace_id, user_id, name, asked) select %(workspace)s, user_id, 'n', '{}' from members",
         "insert into embedding_queue select %(workspace)s, id, %(text)s, 0, %(message)s from embedding_models",
     ):
         await conn.execute(statement, params)

@@ -81,6 +81,13 @@ def test_it_shows_the_passage_that_was_found_by_meaning() -> None:
     assert of(text, "feline").text.startswith("Nothing of interest")
 
 
+def test_it_shows_the_likest_sentence_of_what_was_found_by_meaning() -> None:
+    """Where no word matches, the sentence of the passage that has most letters in common with the question begins the snippet."""
+    text = f"{FILLER}The authenticator was slow. {FILLER}"
+    shown = of(text, "authentifizierung", passage=(-1, 0, len(text))).text
+    assert shown.startswith("…The authenticator was slow.")
+
+
 @pytest.mark.parametrize("text", ["", "  \n "])
 def test_it_shows_nothing_of_nothing(text: str) -> None:
     """A message without text has an empty snippet."""

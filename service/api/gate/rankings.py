@@ -33,6 +33,7 @@ class Kept(msgspec.Struct, kw_only=True, frozen=True):
     mode_used: ModeUsed
     fallback_reason: str
     corrections: dict[str, str] = {}
+    vector_weight: float = 0.0
     whole: bool = False
     """Holds all that pages can show, not the candidates only."""
 

@@ -72,6 +72,12 @@ class SearchAsked(Question, kw_only=True, rename="camel"):
         list[Facet], Meta(description="Counts over all that matches, in the unit of groupBy.")
     ] = []
     explain: Annotated[bool, Meta(description="Say of each match what its score is made of.")] = False
+    fold: Annotated[
+        bool,
+        Meta(
+            description="Show hits of a page that say nearly the same once, with `alike` telling how many and which; of sessions, their matches."
+        ),
+    ] = False
 
 
 class SearchBody(msgspec.Struct, kw_only=True, rename="camel"):
@@ -85,6 +91,7 @@ class SearchBody(msgspec.Struct, kw_only=True, rename="camel"):
     filter: SearchFilter | None = None
     facets: list[Facet] = []
     explain: bool = False
+    fold: bool = False
     tz: Zone = "UTC"
     commit: str | None = None
 
@@ -142,6 +149,14 @@ async def query(search: Question, *, now_ms: int, db: Database, workspace_id: in
     if found.excluded_sessions:
         limited = language.both(limited, await without(found.excluded_sessions, db, workspace_id))
     return msgspec.structs.replace(found, filter=limited)
+
+
+async def limits(search: Question, db: Database, workspace_id: int) -> Filter:
+    """The filter of a request, its sessions looked up. Errors: `RequestError`."""
+    limited = filter(search)
+    if search.session:
+        limited = language.both(limited, Filter(session_ids=await resolved(search.session, db, workspace_id)))
+    return limited
 
 
 async def spellings(

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from indexing.alike import Seen, shape
 from indexing.fusion import Fused, Placed
 from indexing.model import Term
 from indexing.search import Group
@@ -55,6 +56,13 @@ class FoundPart(msgspec.Struct, kw_only=True, rename="camel"):
     external_id: str | UnsetType = UNSET
 
 
+class Alike(msgspec.Struct, kw_only=True, rename="camel"):
+    """Hits that say nearly the same and were folded into this one."""
+
+    count: int
+    message_ids: list[str]
+
+
 class Match(msgspec.Struct, kw_only=True, rename="camel"):
     """A message that was found. `highlights` are offsets into the snippet, in code points, end exclusive."""
 
@@ -69,6 +77,7 @@ class Match(msgspec.Struct, kw_only=True, rename="camel"):
     highlights: list[tuple[int, int]]
     ranks: Ranks
     part: FoundPart | UnsetType = UNSET
+    alike: Alike | UnsetType = UNSET
     explain: Explained | UnsetType = UNSET
 
 
@@ -120,20 +129,40 @@ async def reread(
 
 
 def session_hits(
-    shown: Sequence[Group], rows: Rows, terms: Sequence[Term], *, explain: bool
+    shown: Sequence[Group], rows: Rows, terms: Sequence[Term], *, explain: bool, fold: bool = False
 ) -> list[SessionHit]:
     hits = []
     for group in shown:
         row = rows.sessions.get(group.session_id)
+        found = [each for each in group.matches or opening(group, rows) if each.id in rows.messages]
+        alike = folded(found, rows) if fold else {each.id: [] for each in found}
         matches = [
-            match_of(rows.messages[found.id], found, terms, explain=explain)
-            for found in group.matches or opening(group, rows)
-            if found.id in rows.messages
+            match_of(rows.messages[each.id], each, terms, explain=explain, alike=alike[each.id])
+            for each in found
+            if each.id in alike
         ]
         if row is not None and (matches or group.by_title):
             fields = msgspec.structs.asdict(shapes.session(row))
             hits.append(SessionHit(**fields, _id=fields["id"], score=rounded(group.score), matches=matches))
     return hits
+
+
+def folded(found: Sequence[Fused], rows: Rows) -> dict[int, list[int]]:
+    """Those that stay, each with those that say nearly the same and come after it."""
+    seen, kept = Seen(), list[int]()
+    folds: dict[int, list[int]] = {}
+    for each in found:
+        row = rows.messages.get(each.id)
+        if row is None:
+            continue
+        text = "\n".join(field.text for field in parts.fields(row["text"], row["parts"]))
+        place = seen.first(shape(text))
+        if place is None:
+            kept.append(each.id)
+            folds[each.id] = []
+        else:
+            folds[kept[place]].append(each.id)
+    return folds
 
 
 def opening(group: Group, rows: Rows) -> list[Fused]:
@@ -147,18 +176,26 @@ def opening(group: Group, rows: Rows) -> list[Fused]:
 
 
 def message_hits(
-    shown: Sequence[Fused], rows: Rows, terms: Sequence[Term], *, explain: bool
+    shown: Sequence[Fused],
+    rows: Rows,
+    terms: Sequence[Term],
+    *,
+    explain: bool,
+    alike: Mapping[int, Sequence[int]],
 ) -> list[MessageHit]:
     hits = []
     for found in shown:
         row, session = rows.messages.get(found.id), rows.sessions.get(found.session_id)
         if row is not None and session is not None:
-            fields = msgspec.structs.asdict(match_of(row, found, terms, explain=explain))
+            match = match_of(row, found, terms, explain=explain, alike=alike.get(found.id, ()))
+            fields = msgspec.structs.asdict(match)
             hits.append(MessageHit(**fields, session=session_of(session)))
     return hits
 
 
-def match_of(row: Mapping[str, Any], found: Fused, terms: Sequence[Term], *, explain: bool) -> Match:
+def match_of(
+    row: Mapping[str, Any], found: Fused, terms: Sequence[Term], *, explain: bool, alike: Sequence[int] = ()
+) -> Match:
     cut = snippet(parts.fields(row["text"], row["parts"]), terms, passage=found.passage)
     return Match(
         message_id=ids.message(row["id"]),
@@ -175,6 +212,7 @@ def match_of(row: Mapping[str, Any], found: Fused, terms: Sequence[Term], *, exp
             vector=found.vector.rank if found.vector else UNSET,
         ),
         part=part_of(row, row["parts"][cut.field]) if cut.field >= 0 else UNSET,
+        alike=Alike(count=len(alike), message_ids=[*map(ids.message, alike)]) if alike else UNSET,
         explain=explained(found) if explain else UNSET,
     )
 

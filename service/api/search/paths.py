@@ -6,10 +6,12 @@ import asyncio
 import time
 
 import msgspec
+from msgspec import UNSET
 
 from indexing import query as language
 from indexing import search as engine
 from indexing.fulltext import IndexDamaged
+from indexing.model import Query
 from service.api import examples, shapes
 from service.api.gate import cursors, freshness
 from service.api.gate.params import Nothing
@@ -20,6 +22,8 @@ from service.api.search.asking import SearchAsked, SearchBody
 from service.api.search.results import MessageResults, SessionResults
 from service.errors import NotYet
 
+FURTHER = 5
+"""Pages that folding looks through to fill one."""
 DESCRIPTION = (
     "Finds messages by their words and their meaning, over text, reasoning, tool calls and results, and titles. "
     "Results are sessions with their best matches, or messages (`groupBy`). Further pages come from the ranking of the "
@@ -71,18 +75,57 @@ async def search(call: Call, asked: SearchAsked) -> Answer:
         raise NotYet(
             "The text index is being built anew: try again in a minute.", retry_after_s=10
         ) from error
-    shown = msgspec.structs.replace(
-        kept, sessions=kept.sessions[place.first : end], messages=kept.messages[place.first : end]
+    (shown, rows, alike), lag = await asyncio.gather(
+        page(call, asked, kept, place.first), call.desk.lags.of(call.workspace_id, call.resources)
     )
-    rows, lag = await asyncio.gather(
-        reread(call, shown), call.desk.lags.of(call.workspace_id, call.resources)
-    )
-    found = results.of(shown, rows, lag, asked)
+    end = max(end, place.first + len(shown.messages) + sum(map(len, alike.values())))
+    found = results.of(shown, rows, lag, asked, alike=alike)
     if asked.limit and (end < kept.length or kept.goes_on):
         name = place.ranking or call.desk.rankings.keep(kept)
         found.next_cursor = cursors.encode(Cursor(name, end), of=of)
     found.took_ms = round((time.perf_counter() - started_s) * 1000, 2)
     return answer(found)
+
+
+async def first_page(call: Call, asked: SearchAsked, query: Query) -> Answer:
+    """The answer to a query that was made and not typed; there are no further pages of it."""
+    started_s = time.perf_counter()
+    try:
+        kept = await rank(call, asked, query)
+    except IndexDamaged as error:
+        raise NotYet(
+            "The text index is being built anew: try again in a minute.", retry_after_s=10
+        ) from error
+    shown, rows, alike = await page(call, asked, kept, 0)
+    lag = await call.desk.lags.of(call.workspace_id, call.resources)
+    found = results.of(shown, rows, lag, asked, alike=alike)
+    found.corrected = UNSET
+    found.took_ms = round((time.perf_counter() - started_s) * 1000, 2)
+    return answer(found)
+
+
+async def page(
+    call: Call, asked: SearchAsked, kept: Kept, first: int
+) -> tuple[Kept, hits.Rows, dict[int, list[int]]]:
+    """The ranking cut to the page, its rows, and what was folded into each message of it.
+
+    Where messages are folded, the page goes on with those behind it until it is full, `FURTHER` pages on at most.
+    """
+    end = first + asked.limit
+    shown = msgspec.structs.replace(
+        kept, sessions=kept.sessions[first:end], messages=kept.messages[first:end]
+    )
+    rows = await reread(call, shown)
+    if not asked.fold or asked.group_by == "session":
+        return shown, rows, {}
+    alike = hits.folded(shown.messages, rows)
+    while len(alike) < asked.limit and end < min(kept.length, first + FURTHER * asked.limit):
+        end = min(end + asked.limit - len(alike), kept.length)
+        shown = msgspec.structs.replace(kept, messages=kept.messages[first:end])
+        rows = await reread(call, shown)
+        alike = hits.folded(shown.messages, rows)
+    messages = [each for each in shown.messages if each.id in alike or each.id not in rows.messages]
+    return msgspec.structs.replace(shown, messages=messages), rows, alike
 
 
 async def reread(call: Call, shown: Kept) -> hits.Rows:
@@ -115,10 +158,10 @@ async def lengthened(call: Call, asked: SearchAsked, kept: Kept) -> Kept:
     )
 
 
-async def rank(call: Call, asked: SearchAsked) -> Kept:
+async def rank(call: Call, asked: SearchAsked, query: Query | None = None) -> Kept:
     """Ask the indexes. Errors: `IndexDamaged`; `NotYet` when they have not seen the write that was named."""
     resources, workspace_id = call.resources, call.workspace_id
-    query = await asking.query(
+    query = query or await asking.query(
         asked,
         now_ms=shapes.epoch_ms(call.now),
         db=resources.db,

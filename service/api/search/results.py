@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from indexing.fusion import NEIGHBOUR_SHARE, SESSION_SHARE
 from indexing.model import Counts
 from indexing.query import respelled
 from indexing.search import ModeUsed
@@ -15,10 +17,21 @@ from service.api.gate.rankings import Kept
 from service.api.search import hits
 from service.api.search.asking import SearchAsked
 
+NOTHING: Mapping[int, Sequence[int]] = {}
+
 
 class FacetValue(msgspec.Struct):
     value: str
     count: int
+
+
+class Weights(msgspec.Struct):
+    """What `explain` multiplies: z-scores of words and vectors, and shares of the neighbours' and the session's best fused score."""
+
+    text: float
+    vector: float
+    neighbour: float
+    session: float
 
 
 class Results(msgspec.Struct, kw_only=True, rename="camel"):
@@ -32,6 +45,8 @@ class Results(msgspec.Struct, kw_only=True, rename="camel"):
     corrected: str | UnsetType = UNSET
     """The query as it was searched in a fuzzy second try, since its words stand nowhere."""
     fallback_reason: str | UnsetType = UNSET
+    weights: Weights | UnsetType = UNSET
+    """With `explain`."""
     index: Lag
 
 
@@ -43,8 +58,15 @@ class MessageResults(Results, kw_only=True):
     results: list[hits.MessageHit]
 
 
-def of(shown: Kept, rows: hits.Rows, lag: Lag, asked: SearchAsked) -> SessionResults | MessageResults:
-    """`shown` is the ranking cut to the page."""
+def of(
+    shown: Kept,
+    rows: hits.Rows,
+    lag: Lag,
+    asked: SearchAsked,
+    *,
+    alike: Mapping[int, Sequence[int]] = NOTHING,
+) -> SessionResults | MessageResults:
+    """`shown` is the ranking cut to the page; `alike` what was folded into each message of it."""
     common: dict[str, Any] = {
         "total": shown.counts.total,
         "facets": facets(shown.counts) if asked.facets else UNSET,
@@ -52,14 +74,23 @@ def of(shown: Kept, rows: hits.Rows, lag: Lag, asked: SearchAsked) -> SessionRes
         "mode_used": shown.mode_used,
         "corrected": respelled(asked.q, shown.corrections) if shown.corrections else UNSET,
         "fallback_reason": shown.fallback_reason or UNSET,
+        "weights": weights(shown) if asked.explain else UNSET,
         "index": lag,
     }
     if asked.group_by == "session":
-        sessions = hits.session_hits(shown.sessions, rows, shown.terms, explain=asked.explain)
+        sessions = hits.session_hits(
+            shown.sessions, rows, shown.terms, explain=asked.explain, fold=asked.fold
+        )
         return SessionResults(results=sessions, **common)
     return MessageResults(
-        results=hits.message_hits(shown.messages, rows, shown.terms, explain=asked.explain), **common
+        results=hits.message_hits(shown.messages, rows, shown.terms, explain=asked.explain, alike=alike),
+        **common,
     )
+
+
+def weights(shown: Kept) -> Weights:
+    vector = hits.rounded(shown.vector_weight)
+    return Weights(hits.rounded(1 - vector), vector, NEIGHBOUR_SHARE, SESSION_SHARE)
 
 
 def facets(counts: Counts) -> dict[str, list[FacetValue]]:
