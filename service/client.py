@@ -59,14 +59,21 @@ class Client:
 
     def search(
         self, query: str, *, type: str = "hybrid", group_by: str = "session", limit: int = 20,
-        filter: Mapping[str, Sequence[str]] | None = None,
+        filter: Mapping[str, Sequence[str]] | None = None, fold: bool = False,
     ) -> Json:  # fmt: skip
         """The answer of POST /api/search. `filter`: values of source, project, model, role, tool, tag by name."""
         given = {name: list(values) for name, values in (filter or {}).items() if values}
         return self._call(
             "POST",
             "/api/search",
-            json={"q": query, "type": type, "groupBy": group_by, "limit": limit, "filter": given},
+            json={
+                "q": query,
+                "type": type,
+                "groupBy": group_by,
+                "limit": limit,
+                "filter": given,
+                "fold": fold,
+            },
         )
 
     def context(

@@ -37,7 +37,9 @@ def search(
 
     with Client.of(settings) as client:
         filter = {"source": source, "project": project}
-        answer = client.search(" ".join(query), type=kind, group_by=group_by, limit=limit, filter=filter)
+        answer = client.search(
+            " ".join(query), type=kind, group_by=group_by, limit=limit, filter=filter, fold=not as_json
+        )
     (output.print_json if as_json else output.print_hits)(answer)
 
 

@@ -71,6 +71,10 @@ def print_hits(answer: Mapping[str, Any]) -> None:
         out.print(indented(Text(about(session, score=hit["score"]), style="dim"), 4, out))
         for match in matches[:1]:
             out.print(indented(snippet(match), 4, out))
+            if alike := match.get("alike"):
+                out.print(
+                    indented(Text(f"and {alike['count']} more that say nearly the same", style="dim"), 4, out)
+                )
         out.print()
     if remark := mode_remark(answer):
         out.print(Text(remark, style="dim"))
