@@ -26,6 +26,7 @@ ERRORS = {
     403: "The key lacks the scope, or a browser's page or name is not of this service.",
     404: "Not there, or of another workspace.",
     408: "The body came too slowly.",
+    409: "There is one of this name already.",
     413: "The body is too large.",
     429: "Too many requests: wait for `Retry-After` seconds.",
     503: "Not ready, Postgres is away, or too much at once: wait for `Retry-After` seconds.",
