@@ -1211,6 +1211,8 @@ CREATE POLICY own_workspace ON usage_state USING ((workspace_id = current_worksp
 ALTER TABLE usage_state ENABLE ROW LEVEL SECURITY;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE usage_state TO backscroll_app;
+
+
 -- saved_searches
 
 CREATE TABLE saved_searches (

@@ -107,7 +107,6 @@ CALLS: dict[str, list[Ask]] = {
     ],
 }
 SENDING = ("POST /sync", "POST /api/import", "POST /api/usage")
-SENDING = ("POST /sync", "POST /api/import")
 SAVING = "POST /api/searches"
 COUNTING = ("GET /metrics",)
 """Counts requests of the process, so that it answers something else each time."""
