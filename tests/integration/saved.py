@@ -60,7 +60,9 @@ def rows(url: str) -> dict[str, list[Any]]:
     names = [name for name in [*tables(url), "users", "embedding_models"] if name not in DERIVED]
     with psycopg.connect(url) as conn:
         found = {
-            name: conn.execute(f"select to_jsonb(t) - 'changed_xid' from {name} t order by 1").fetchall()
+            name: conn.execute(
+                f"select to_jsonb(t) - 'changed_xid' - 'xid' from {name} t order by 1"
+            ).fetchall()
             for name in names
         }
     found["audit_log"] = [

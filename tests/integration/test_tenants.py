@@ -22,6 +22,7 @@ from planted import House, owner_column, plant, tables
 
 from indexing.model import Filter
 from service.errors import MigrationError
+from service.jobs import rollup
 from service.postgres import EmbeddedPostgres, binaries
 from service.storage import change_log, embeddings, people, sessions
 from service.storage.database import open_database
@@ -52,7 +53,7 @@ SYSTEM_MAY = {
 """All rights of backscroll_system on tables: a append, r read, w write, d delete. A longer list needs a reason."""
 HANGING = {
     "sessions", "session_tags", "messages", "parts", "message_records", "former_messages", "message_lines", "raw_chunks",
-    "passages", "embeddings", "embedding_queue", "session_totals", "usage_records",
+    "passages", "embeddings", "embedding_queue", "import_files", "session_totals", "usage_records",
 }  # fmt: skip
 """What goes with a session."""
 
@@ -284,8 +285,11 @@ async def test_it_deletes_all_that_hangs_on_a_session(house: House) -> None:
 
 
 async def test_it_deletes_all_that_hangs_on_a_workspace(house: House) -> None:
-    """A workspace goes with everything in it; only the logs of changes and of acts still tell of it, by numbers."""
+    """A workspace goes with everything in it; only the logs of changes and of acts still tell of it, by numbers, and marks
+    of its hours, until the rollup has taken them."""
     await house.as_(house.a, "delete from workspaces returning id")
+    assert await house.filled(house.a) == {"audit_log", "change_log", "usage_marks"}
+    await rollup.roll_up_workspace(house.db, house.a)
     assert await house.filled(house.a) == {"audit_log", "change_log"}
     assert await house.filled(house.b) == set(tables(house.url))
 

@@ -62,8 +62,9 @@ where workspace_id = %(workspace_id)s and hour >= %(start)s and hour < %(end)s;
 select min(hour) as first, max(hour) as last from usage_facts where workspace_id = %(workspace_id)s;
 
 -- name: put_state
+-- Of a workspace that is gone only its marks were left.
 insert into usage_state (workspace_id, computed_at, price_version)
-values (%(workspace_id)s, now(), %(price_version)s)
+select id, now(), %(price_version)s from workspaces where id = %(workspace_id)s
 on conflict (workspace_id) do update set computed_at = excluded.computed_at, price_version = excluded.price_version;
 
 -- name: state
