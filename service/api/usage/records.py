@@ -86,6 +86,9 @@ def _record(text: bytes, now: datetime) -> Record:
     given = json_items.decoded(text, type=Any, name="An item")
     if not isinstance(given, dict):
         raise RequestError("An item must be an object.")
+    for name in ("idempotencyKey", "service", "metric", "quantity"):
+        if given.get(name) is None:
+            raise RequestError(f"{name} is missing.")
     told = params.from_json({name: value for name, value in given.items() if value is not None}, RecordBody)
     attrs = msgspec.json.encode(told.attrs or {})
     if len(attrs) > MAX_ATTRS_BYTES:

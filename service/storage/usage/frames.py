@@ -1,7 +1,7 @@
 """Rows as Polars frames: out of Postgres by COPY, into it as binary arrays for `unnest`.
 
-Measured in docs/decisions/0016-usage.md: ADBC reads no faster here, and would need a connection of its own, outside
-the transaction and its row-level security.
+ADBC would need a connection of its own, outside the transaction and its row-level security; whether it reads enough
+faster to be worth that was not measured (docs/decisions/0016-usage.md).
 """
 
 from __future__ import annotations
