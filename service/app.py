@@ -25,7 +25,7 @@ from service.api.search import saved, similar
 from service.api.sessions import messages, shared, stats
 from service.api.sessions import paths as sessions
 from service.api.sync import paths as sync
-from service.api.usage import ingest as usage
+from service.api.usage import export, ingest, reports
 from service.bootstrap import Resources
 
 ROUTES: list[HTTPRouteHandler] = [
@@ -58,9 +58,20 @@ ROUTES: list[HTTPRouteHandler] = [
     context.context_by_body,
     shared.get_shared,
     stats.get_stats,
-    usage.tell_usage,
-    usage.list_rates,
-    usage.replace_rates,
+    ingest.tell_usage,
+    ingest.list_rates,
+    ingest.replace_rates,
+    reports.get_usage_daily,
+    reports.get_usage_summary,
+    reports.get_usage_models,
+    reports.get_usage_projects,
+    reports.get_usage_sources,
+    reports.get_usage_sessions,
+    reports.get_usage_tools,
+    reports.get_usage_heatmap,
+    reports.get_usage_streaks,
+    reports.get_wrapped,
+    export.export_usage,
     auth.sign_in,
     auth.sign_out,
     metrics.get_metrics,

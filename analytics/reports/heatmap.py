@@ -19,5 +19,7 @@ WEEK = pl.DataFrame(
 def heatmap(facts: pl.DataFrame, *, first: date, last: date, zone: tzinfo) -> pl.DataFrame:
     """All 168 cells in order: `weekday` (1 Monday), `clock` (0 to 23), `messages`, `total_tokens`, `cost_nano_usd`."""
     placed = zones.with_day(facts, "hour", first=first, last=last, zone=zone)
-    cells = cut(zones.with_clock(placed, "hour", zone), ["weekday", "clock"]).select("weekday", "clock", *SHOWN)
+    cells = cut(zones.with_clock(placed, "hour", zone), ["weekday", "clock"]).select(
+        "weekday", "clock", *SHOWN
+    )
     return WEEK.join(cells, on=["weekday", "clock"], how="left").fill_null(0).sort("weekday", "clock")

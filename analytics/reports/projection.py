@@ -33,6 +33,7 @@ class Projection(NamedTuple):
     """Of the calendar month of today: nano-dollars and tokens."""
 
     month: date
+    basis_days: int
     cost_nano_so_far: int
     cost_nano: int
     cost_nano_low: int
@@ -86,6 +87,7 @@ def projection(used: Mapping[date, Used], *, today: date, first_day: date | None
     spent_nano, spent_tokens = [day.cost_nano for day in so_far], [day.tokens for day in so_far]
     return Projection(
         month=month,
+        basis_days=rate.days,
         cost_nano_so_far=sum(spent_nano),
         cost_nano=month_at(rate.cost_nano // rate.days, spent_nano),
         cost_nano_low=month_at(min(costs), spent_nano),

@@ -11,9 +11,7 @@ from analytics.reports import zones
 from analytics.reports.cuts import cut, with_shares
 
 
-def ranking(
-    facts: pl.DataFrame, by: Sequence[str], *, first: date, last: date, zone: tzinfo
-) -> pl.DataFrame:
+def ranking(facts: pl.DataFrame, by: Sequence[str], *, first: date, last: date, zone: tzinfo) -> pl.DataFrame:
     """A row for each combination of `by` in the range: the figures of a cut, shares, and its first and last day.
 
     In order of cost, then tokens, then messages, then names. Columns: as `with_shares`, `first_day`, `last_day`.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from analytics.schema import TIME, TOKENS, Schema
@@ -63,7 +65,7 @@ def costliest(sessions: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def longest(sessions: pl.DataFrame) -> dict[str, object] | None:
+def longest(sessions: pl.DataFrame) -> dict[str, Any] | None:
     """The session with the most time between its first and its last message, of several the one with more messages."""
     ordered = with_span(sessions.filter(pl.col("messages") > 0)).sort(
         "span_ms", "messages", "session_id", descending=[True, True, False]

@@ -30,7 +30,7 @@ class Streaks(NamedTuple):
 
 
 def streaks(days: Iterable[date], *, today: date) -> Streaks:
-    """Of the days on which something was done, in any order.
+    """Of the days on which something was done, in any order, none after today.
 
     >>> done = [date(2026, 5, day) for day in (1, 2, 3, 7, 8)]
     >>> found = streaks(done, today=date(2026, 5, 9))
@@ -42,9 +42,7 @@ def streaks(days: Iterable[date], *, today: date) -> Streaks:
     ordered = sorted(set(days))
     runs = in_rows(ordered)
     longest = max(runs, key=lambda run: (run.days, run.last), default=None)
-    current = next((run for run in reversed(runs) if run.first <= today and run.last >= today - DAY), None)
-    if current is not None and current.last > today:  # what clocks elsewhere dated ahead
-        current = Streak(current.first, today)
+    current = next((run for run in reversed(runs) if run.last >= today - DAY), None)
     return Streaks(current, longest, len(ordered))
 
 

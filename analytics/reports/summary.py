@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, tzinfo
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
@@ -13,8 +13,8 @@ from analytics.reports.projection import BurnRate, Projection, Used
 
 
 class Summary(NamedTuple):
-    figures: dict[str, Any]
-    """One row of `cuts.with_shares`."""
+    figures: pl.DataFrame
+    """One row, as of `cuts.with_shares`."""
     active_days: int
     active_hours: int
 
@@ -24,7 +24,7 @@ def summary(facts: pl.DataFrame, *, first: date, last: date, zone: tzinfo) -> Su
     placed = zones.with_day(facts, "hour", first=first, last=last, zone=zone)
     active = placed.filter(pl.col("messages") > 0)
     return Summary(
-        figures=with_shares(cut(placed)).row(0, named=True),
+        figures=with_shares(cut(placed)).drop("quantity"),
         active_days=active["day"].n_unique(),
         active_hours=active["hour"].dt.truncate("1h").n_unique(),
     )

@@ -30,6 +30,11 @@ def starts(first: date, last: date, zone: tzinfo) -> list[datetime]:
     return [start(first + n * DAY, zone) for n in range((last - first).days + 2)]
 
 
+def bounds(first: date, last: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """The first moment of the range, and the first after it."""
+    return start(first, zone), start(last + DAY, zone)
+
+
 def cut_hours(first: date, last: date, zone: tzinfo) -> list[datetime]:
     """The hours of UTC in which a day of the range begins and another ends: none where offsets are whole hours.
 

@@ -153,17 +153,19 @@ def route(
     takes_nothing: bool = False,
     example_body: Any = None,
     errors: Sequence[int] = (),
-) -> Callable[[Callable[[Call, P], Awaitable[Answer]]], HTTPRouteHandler]:
+) -> Callable[[Callable[[Call, P], Awaitable[Answer | ASGIResponse]]], HTTPRouteHandler]:
     """Declare a route. Segments in braces are path parameters: `/api/sessions/{id}`."""
     spec = Route(
         method=method, path=path, scope=scope, summary=summary, description=description, asks=asks, takes=takes,
         takes_nothing=takes_nothing, gives=gives, example=example, example_body=example_body, errors=errors,
     )  # fmt: skip
 
-    def decorate(handler: Callable[[Call, P], Awaitable[Answer]]) -> HTTPRouteHandler:
+    def decorate(handler: Callable[[Call, P], Awaitable[Answer | ASGIResponse]]) -> HTTPRouteHandler:
         async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
             call = await admitted(request, spec)
             said = await handler(call, params.from_query(call.query, asks))
+            if isinstance(said, ASGIResponse):
+                return said
             return ASGIResponse(
                 body=said.body, status_code=said.status, headers=said.headers, media_type=said.media_type
             )

@@ -10,10 +10,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from service.api import examples, shapes
-from service.api.gate import cursors, params
+from service.api.gate import cursors, etags, params
 from service.api.gate.params import Cursor, Moment, Names, Zone
 from service.api.gate.routes import Answer, Call, answer, route, written
-from service.api.sessions import etags, labels
+from service.api.sessions import labels
 from service.errors import NotFound, RequestError
 from service.model import ids, sources
 from service.storage import audit, messages, sessions
