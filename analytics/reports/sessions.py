@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from analytics.schema import TIME, TOKENS, Schema
+from analytics.schema import TOKENS, Schema
 
 SESSIONS: Schema = {
     "session_id": pl.Int64(),
@@ -17,8 +17,8 @@ SESSIONS: Schema = {
     "tool_calls": pl.Int64(),
     "tool_errors": pl.Int64(),
     "active_hours": pl.Int64(),  # UTC hours with a message
-    "first_at": TIME,  # of its messages; null where it has none
-    "last_at": TIME,
+    "first_ms": pl.Int64(),  # of its messages, epoch milliseconds; null where it has none
+    "last_ms": pl.Int64(),
 }
 """Usage rows of a range summed by session, each session once."""
 
@@ -49,9 +49,9 @@ def archetypes(sessions: pl.DataFrame) -> dict[str, int]:
 
 def with_span(sessions: pl.DataFrame) -> pl.DataFrame:
     """With `total_tokens` and `span_ms`, the time between its first and its last message in the range (0 without one)."""
-    span = (pl.col("last_at") - pl.col("first_at")).dt.total_milliseconds()
+    span = pl.col("last_ms") - pl.col("first_ms")
     return sessions.with_columns(
-        pl.sum_horizontal(TOKENS).alias("total_tokens"), span.fill_null(0).alias("span_ms")
+        pl.sum_horizontal(*TOKENS).alias("total_tokens"), span.fill_null(0).alias("span_ms")
     )
 
 

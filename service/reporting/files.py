@@ -77,16 +77,16 @@ def as_csv(frame: pl.DataFrame) -> Iterator[bytes]:
     >>> b"".join(as_csv(pl.DataFrame({"model": ["=1+1", "gpt-5", None], "costUsd": [-1.5, 0.0, None]})))
     b"model,costUsd\\n'=1+1,-1.5\\ngpt-5,0.0\\n,\\n"
     """
-    texts = pl.col(pl.String)
-    safe = frame.with_columns(
-        pl.when(texts.str.contains(FORMULA))
-        .then(pl.concat_str(pl.lit("'"), texts))
-        .otherwise(texts)
-        .name.keep()
-    )
+    texts = [name for name, type in frame.schema.items() if type == pl.String]
+    safe = frame.with_columns(harmless(name) for name in texts)
     yield safe.clear().write_csv().encode()
     for part in safe.iter_slices(ROWS_AT_ONCE):
         yield part.write_csv(include_header=False).encode()
+
+
+def harmless(name: str) -> pl.Expr:
+    text = pl.col(name)
+    return pl.when(text.str.contains(FORMULA)).then(pl.lit("'") + text).otherwise(text).alias(name)
 
 
 def as_parquet(frame: pl.DataFrame) -> Iterator[bytes]:

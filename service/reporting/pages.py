@@ -6,7 +6,6 @@ As in `reports.py`: many questions in, a body for each out; SQL first, then fram
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,26 +18,15 @@ from analytics.reports import streaks as runs
 from analytics.reports import summary as whole
 from analytics.reports import zones
 from service.model import ids
-from service.reporting import bodies
+from service.reporting import bodies, reading
 from service.reporting.bodies import usd
 from service.reporting.question import By, Question
-from service.reporting.reading import (
-    EPOCH,
-    MS,
-    Ground,
-    Span,
-    active_hours,
-    facts,
-    filter_of,
-    ground,
-    head,
-    ranged,
-    spans,
-)
+from service.reporting.reading import Ground, Span, ground, head, ranged, spans
 from service.reporting.reports import active_days, in_thread, ranking, streak
 from service.reporting.rows import rows
-from service.storage import usage_reports
 from service.storage.database import Connection
+from service.storage.usage import facts as hourly
+from service.storage.usage import reports as stored
 
 T = TypeVar("T", bound=msgspec.Struct)
 TOP = 5
@@ -55,15 +43,15 @@ async def summary(
 ) -> list[bodies.UsageSummary]:
     """A range as one; how fast it burns and what the month of today may come to, whatever the range."""
     found = await ground(conn, workspace_id, questions)
-    frames = await facts(conn, workspace_id, spans(questions), found)
-    sessions = await sessions_of(conn, workspace_id, questions, found)
+    frames = await reading.facts(conn, workspace_id, spans(questions), found)
+    sessions = await reading.sessions(conn, workspace_id, questions, found)
     lately = [(q.names, Span(whole.outlook_from(q.today), q.today, q.zone)) for q in questions]
-    recent = await facts(conn, workspace_id, lately, found)
-    first_hour = await usage_reports.first_hour(conn, workspace_id)
+    recent = await reading.facts(conn, workspace_id, lately, found)
+    hours = await hourly.hours(conn, workspace_id)
 
     def answer(question: Question, *read: pl.DataFrame) -> bodies.UsageSummary:
         range, sessions, recent = read
-        first_day = zones.day_of(first_hour, question.zone) if first_hour else None
+        first_day = zones.day_of(hours[0], question.zone) if hours else None
         burn, month = whole.outlook(recent, today=question.today, zone=question.zone, first_day=first_day)
         return bodies.UsageSummary(
             **range_as_one(question, range),
@@ -81,10 +69,10 @@ async def sessions(
 ) -> list[bodies.UsageSessions]:
     """What each session used in the range, the costliest first."""
     found = await ground(conn, workspace_id, questions)
-    used = await sessions_of(conn, workspace_id, questions, found)
+    used = await reading.sessions(conn, workspace_id, questions, found)
     first = [single.costliest(frame).head(q.limit) for q, frame in zip(questions, used, strict=True)]
     shown = {id for frame in first for id in frame["session_id"]}
-    named = await usage_reports.session_names(conn, workspace_id, sorted(shown))
+    named = await stored.session_names(conn, workspace_id, sorted(shown))
 
     def answer(question: Question, all: pl.DataFrame, first: pl.DataFrame) -> bodies.UsageSessions:
         return bodies.UsageSessions(
@@ -103,11 +91,13 @@ async def wrapped(conn: Connection, workspace_id: int, questions: Sequence[Quest
     """The day `last` of each question in one page."""
     questions = [msgspec.structs.replace(question, first=question.last, limit=TOP) for question in questions]
     found = await ground(conn, workspace_id, questions)
-    frames = await facts(conn, workspace_id, spans(questions), found)
-    used = await sessions_of(conn, workspace_id, questions, found)
-    hours = await active_hours(conn, workspace_id, [(q.names, q.last, q.zone) for q in questions], found)
+    frames = await reading.facts(conn, workspace_id, spans(questions), found)
+    used = await reading.sessions(conn, workspace_id, questions, found)
+    hours = await reading.active_hours(
+        conn, workspace_id, [(q.names, q.last, q.zone) for q in questions], found
+    )
     longest = [single.longest(frame) for frame in used]
-    named = await usage_reports.session_names(
+    named = await stored.session_names(
         conn, workspace_id, sorted({row["session_id"] for row in longest if row})
     )
 
@@ -125,20 +115,6 @@ async def wrapped(conn: Connection, workspace_id: int, questions: Sequence[Quest
         )
 
     return await in_thread(answer, questions, frames, used, hours)
-
-
-async def sessions_of(
-    conn: Connection, workspace_id: int, questions: Sequence[Question], found: Ground
-) -> list[pl.DataFrame]:
-    """What each session used within each question's range. Questions of other ranges share nothing here."""
-    frames: dict[tuple[Any, ...], pl.DataFrame] = {}
-    for question in questions:
-        key = (question.names, question.first, question.last, str(question.zone))
-        if key not in frames:
-            begin, end = zones.bounds(question.first, question.last, question.zone)
-            names = filter_of(question.names, found)
-            frames[key] = await usage_reports.sessions(conn, workspace_id, begin, end, names)
-    return [frames[q.names, q.first, q.last, str(q.zone)] for q in questions]
 
 
 def range_as_one(question: Question, facts: pl.DataFrame) -> dict[str, Any]:
@@ -207,10 +183,10 @@ def projection(month: ahead.Projection) -> bodies.MonthProjection:
 def session(row: dict[str, Any], named: Named) -> bodies.UsageOfSession:
     return bodies.UsageOfSession(
         **who(row["session_id"], named),
-        archetype=row["archetype"] or UNSET,
+        archetype=known(row["archetype"]),
         cost_usd=usd(row["cost_nano_usd"]),
-        first_at=moment_ms(row["first_at"]),
-        last_at=moment_ms(row["last_at"]),
+        first_at=known(row["first_ms"]),
+        last_at=known(row["last_ms"]),
         **{name: row[name] for name in SESSION_SUMS},
     )
 
@@ -229,11 +205,12 @@ def who(session_id: int, named: Named) -> dict[str, Any]:
     return {
         "id": ids.session(session_id),
         "external_id": row["external_id"],
-        "title": row["title"] or UNSET,
+        "title": known(row["title"]),
         "source": row["source"],
-        "project": row["project_name"] or row["project_path"] or UNSET,
+        "project": known(row["project_name"] or row["project_path"]),
     }
 
 
-def moment_ms(at: datetime | None) -> int | UnsetType:
-    return UNSET if at is None else (at - EPOCH) // MS
+def known(value: Any) -> Any:
+    """What the answer leaves out where it is not known."""
+    return UNSET if value is None else value

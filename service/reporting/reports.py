@@ -21,11 +21,10 @@ from analytics.reports import streaks as runs
 from analytics.reports import tools as called
 from analytics.reports import zones
 from service.errors import RequestError
-from service.reporting import bodies
+from service.reporting import bodies, reading
 from service.reporting.question import By, Question
-from service.reporting.reading import Ground, active_hours, facts, ground, head, ranged, read, spans
+from service.reporting.reading import Ground, ground, head, ranged, spans
 from service.reporting.rows import rows, with_users
-from service.storage import usage_reports
 from service.storage.database import Connection
 
 B = TypeVar("B")
@@ -70,7 +69,7 @@ async def tools(
 ) -> list[bodies.UsageTools]:
     """Of the names that a question is limited to, sources, projects and users count."""
     found = await ground(conn, workspace_id, questions)
-    frames = await read(conn, workspace_id, usage_reports.tools, spans(questions), found)
+    frames = await reading.tools(conn, workspace_id, spans(questions), found)
     return await in_thread(by_tool, questions, frames, [found] * len(questions))
 
 
@@ -80,7 +79,7 @@ async def streaks(
     """Up to `today`, over all time."""
     found = await ground(conn, workspace_id, questions)
     asked = [(question.names, question.today, question.zone) for question in questions]
-    frames = await active_hours(conn, workspace_id, asked, found)
+    frames = await reading.active_hours(conn, workspace_id, asked, found)
     return await in_thread(in_a_row, questions, frames, [found] * len(questions))
 
 
@@ -89,7 +88,7 @@ async def of_facts(
     answer: Callable[[Question, pl.DataFrame, Ground], B],
 ) -> list[B]:  # fmt: skip
     found = await ground(conn, workspace_id, questions)
-    frames = await facts(conn, workspace_id, spans(questions), found)
+    frames = await reading.facts(conn, workspace_id, spans(questions), found)
     return await in_thread(answer, questions, frames, [found] * len(questions))
 
 

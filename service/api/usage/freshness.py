@@ -7,7 +7,7 @@ import time
 
 from service.api.gate.routes import Call
 from service.errors import NotYet
-from service.storage import usage_reports
+from service.storage.usage import marks
 
 WAIT_S = 5.0
 LOOK_S = 0.02
@@ -29,4 +29,4 @@ async def reached(call: Call) -> None:
 async def waits(call: Call) -> bool:
     assert call.commit is not None
     async with call.rows() as conn:
-        return await usage_reports.waits(conn, call.workspace_id, call.commit)
+        return await marks.pending(conn, call.workspace_id, str(call.commit))
