@@ -107,6 +107,14 @@ class Client:
         """A session with its messages, by id or external id."""
         return self._call("GET", "/api/sessions/get", params={"id": session_id})
 
+    def usage(self, report: str, **asked: Any) -> Json:
+        """The answer of GET /api/usage/<report>: daily, summary, models, projects, sources, sessions, tools and so on.
+
+        `asked`: its parameters by name (`from` as a keyword of a dict); those that are None are left out.
+        """
+        given = {name: value for name, value in asked.items() if value is not None}
+        return self._call("GET", f"/api/usage/{report}", params=given)
+
     def external_ids(self) -> list[str]:
         """Of every session that was ever sent, deleted ones too."""
         ids: list[str] = self._call("GET", "/sync/sessions/list")["sessionIds"]

@@ -3,6 +3,7 @@
     flags.py       what verbs share: --home --host --port, --json, how an error ends the command
     processes.py   serve api worker migrate
     asking.py      search context sessions
+    usage.py       usage, with repricing.py; usage_tables.py what it shows
     importing.py   import sources connect reparse
     people.py      workspace user member key
     auditing.py    audit
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import click
 
-from service.cli import asking, auditing, backup, people, processes, upkeep
+from service.cli import asking, auditing, backup, people, processes, upkeep, usage
 from service.cli.flags import Verbs
 from service.cli.importing import verbs as importing
 
@@ -43,6 +44,7 @@ for verb in (
     *processes.VERBS,
     *importing.VERBS,
     *asking.VERBS,
+    *usage.VERBS,
     *people.VERBS,
     *auditing.VERBS,
     *upkeep.VERBS,

@@ -20,6 +20,7 @@ from analytics.reports import ranking as ranked
 from analytics.reports import streaks as runs
 from analytics.reports import tools as called
 from analytics.reports import zones
+from analytics.schema import TOKENS
 from service.errors import RequestError
 from service.reporting import bodies, reading
 from service.reporting.question import By, Question
@@ -110,6 +111,8 @@ def day_by_day(question: Question, facts: pl.DataFrame, found: Ground) -> bodies
 
 
 def by_model(question: Question, facts: pl.DataFrame, found: Ground) -> bodies.UsageModels:
+    # What people and tools said has no model and used none.
+    facts = facts.filter((pl.col("model") != "") | (pl.sum_horizontal(*TOKENS) > 0))
     shown, total = ranking(question, facts, found, ("provider", "model"))
     return bodies.UsageModels(models=shown, total=total, **ranged(question, found))
 
