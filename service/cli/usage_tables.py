@@ -80,7 +80,7 @@ TOOL = (
     text("tool", "tool"),
     number("calls", "calls", 9),
     number("errors", "errors", 8),
-    Column(title="share", tell=lambda row: percent(row.get("errorShare")), matters=4),
+    Column(title="failed", tell=lambda row: percent(row.get("errorShare")), matters=4),
     number("sessions", "sessions", 3),
     Column(title="time", tell=lambda row: duration(row.get("timeMs")), matters=7),
     Column(title="p50", tell=lambda row: duration(row.get("timeMsP50")), matters=5),
@@ -181,12 +181,14 @@ def short(count: float) -> str:
 def cost(row: Row) -> str:
     """Dollars; with a star where something in it has no known cost.
 
-    >>> cost({"costUsd": 1234.5, "unpricedMessages": 0}), cost({"costUsd": 0.004, "unpricedMessages": 3})
-    ('$1,234.50', '$0.004*')
+    >>> [cost({"costUsd": usd, "unpricedMessages": n}) for usd, n in ((1234.5, 0), (0.004, 3), (0.0, 3), (0.0, 0))]
+    ['$1,234.50', '$0.004*', 'unknown*', '$0.00']
     """
-    usd = row.get("costUsd", 0)
+    usd, unpriced = row.get("costUsd", 0), row.get("unpricedMessages")
+    if unpriced and not usd:
+        return "unknown*"
     shown = f"${usd:,.2f}" if usd >= 0.01 or not usd else f"${usd:.3f}" if usd >= 0.001 else "<$0.001"
-    return shown + ("*" if row.get("unpricedMessages") else "")
+    return shown + ("*" if unpriced else "")
 
 
 def duration(ms: int | None) -> str:

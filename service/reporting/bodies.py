@@ -13,7 +13,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 PLACES = 6
-NANO = 1_000_000_000
+NANO_PER_MICRO = 1_000
+MICRO = 1_000_000
 
 Share = Annotated[float, Meta(ge=0, description="0 to 1")]
 Usd = Annotated[float, Meta(description="US dollars, to six places; without what has no known cost")]
@@ -259,8 +260,4 @@ def usd(nano: float) -> float:
     >>> usd(34_570_500), usd(1_000_000_000 / 3)
     (0.03457, 0.333333)
     """
-    return round(nano / NANO, PLACES)
-
-
-def share(part: float | None) -> Any:
-    return UNSET if part is None else round(part, PLACES)
+    return round(nano / NANO_PER_MICRO) / MICRO

@@ -131,7 +131,7 @@ async def hours_until(
     if whole.is_empty():
         return whole
     first = zones.day_of(min(whole["hour"]), zone)
-    cut = zones.cut_hours(first, max(first, last), zone)
+    cut = sorted(set(zones.cut_hours(first, max(first, last), zone)) & set(whole["hour"]))
     if not cut:
         return whole
     single = kept(await rows.counted(conn, workspace_id, cut), only).filter(pl.col("messages") > 0)

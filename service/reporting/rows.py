@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 import polars as pl
 
-from service.reporting.bodies import NANO, PLACES
+from service.reporting.bodies import MICRO, NANO_PER_MICRO, PLACES
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -33,10 +33,15 @@ def told(frame: pl.DataFrame) -> pl.DataFrame:
     """
     costs = {name: name.replace("_nano_", "_") for name in frame.columns if "_nano_" in name}
     return (
-        frame.with_columns(pl.col(*costs) / NANO if costs else [])
+        frame.with_columns(usd(name) for name in costs)
         .rename(costs)
         .with_columns(pl.col(pl.Float64).round(PLACES), pl.col(pl.String).replace("", None))
     )
+
+
+def usd(name: str) -> pl.Expr:
+    """As `bodies.usd`: half to even."""
+    return (pl.col(name) / NANO_PER_MICRO).round(mode="half_to_even") / MICRO
 
 
 def with_users(frame: pl.DataFrame, users: Mapping[int, str]) -> pl.DataFrame:
