@@ -80,6 +80,19 @@ def ndjson(items: list[dict[str, Any]]) -> bytes:
     return b"\n".join(json.dumps(item).encode() for item in items)
 
 
+MAY = "from=2026-05-01&to=2026-05-10"
+REPORTS = {
+    **{
+        f"usage/{report}": MAY
+        for report in ("summary", "models", "projects", "sources", "sessions", "tools", "heatmap")
+    },
+    "usage/daily": f"{MAY}&by=source,provider,model,project,user,service",
+    "usage/export": f"{MAY}&by=source,provider,model,project,user,service",
+    "usage/streaks": "",
+    "wrapped": "date=2026-05-04",
+}
+"""Reports of usage, with the days that the sessions here are of."""
+
 CALLS: dict[str, list[tuple[str, str, Any]]] = {
     "GET /api/context": [
         ("GET", "/api/context?q=hello&window=3", None),
@@ -115,4 +128,14 @@ CALLS: dict[str, list[tuple[str, str, Any]]] = {
         )
     ],
     "GET /api/usage/rates": [("GET", "/api/usage/rates", None)],
+    **{
+        f"GET /api/{report}": [
+            ("GET", f"/api/{report}?{days}", None),
+            *[
+                ("GET", f"/api/{report}?{days}&{name}={{v}}", None)
+                for name in ("source", "provider", "model", "project", "user", "service")
+            ],
+        ]
+        for report, days in REPORTS.items()
+    },
 }

@@ -25,6 +25,7 @@ from indexing.fulltext import open_writer
 from indexing.model import TextDocument
 from service.app import ROUTES, create_app
 from service.bootstrap import Resources, open_resources
+from service.jobs import rollup
 from service.jobs.index_words import rebuild_words
 from service.live.feed import Feed
 from service.settings import Settings
@@ -159,7 +160,8 @@ class Tenants:
         assert (await self.ask(name, "DELETE", "/api/sessions/gone", None)).status_code == 200
 
     async def index(self) -> None:
-        """All that is there, in the text index."""
+        """All that is there, in the text index and in the facts of usage."""
+        await rollup.roll_up(self.resources.db)
         feed = Feed(self.resources.url)
         async with running(feed):
             await rebuild_words(self.resources.db, feed, self.resources.settings.text_index_dir)
@@ -236,6 +238,7 @@ def timeless(value: Any) -> Any:
             "updatedAt",
             "readAt",
             "tokenCount",  # of a text that repeats the question
+            "computedAt",
         )
         return {key: timeless(item) for key, item in value.items() if key not in passing}
     return [timeless(item) for item in value] if isinstance(value, list) else value

@@ -24,8 +24,12 @@ NEW_YORK, BERLIN, KATHMANDU = map(ZoneInfo, ("America/New_York", "Europe/Berlin"
 def test_it_sums_a_day() -> None:
     """Sums add up, unknown costs are left out and counted, a percentile lies between its neighbours."""
     rows = [
-        row("2026-05-04T08:00", input_tokens=10, cache_read_tokens=100, cost_nano_usd=2_500_000, duration_ms=1),
-        row("2026-05-04T08:59", cache_write_tokens=7, output_tokens=3, unpriced=1, duration_ms=2, tool_calls=2),
+        row(
+            "2026-05-04T08:00", input_tokens=10, cache_read_tokens=100, cost_nano_usd=2_500_000, duration_ms=1
+        ),
+        row(
+            "2026-05-04T08:59", cache_write_tokens=7, output_tokens=3, unpriced=1, duration_ms=2, tool_calls=2
+        ),
         row("2026-05-04T23:59", session_id=2, cost_nano_usd=1_000_000, duration_ms=10, tool_errors=1),
     ]
     (day,) = daily(facts(rows), first=MAY_4, last=MAY_4, zone=UTC).to_dicts()
@@ -48,7 +52,11 @@ def test_it_leaves_no_gap() -> None:
     """Days on which nothing happened are there, with zeros and no percentiles; what lies outside of the range is not."""
     made = facts([row("2026-05-03T23:59"), row("2026-05-05T12:00", duration_ms=5), row("2026-05-07T00:00")])
     days = daily(made, first=MAY_4, last=MAY_6, zone=UTC)
-    assert told(days, "day", "messages", "duration_ms_p50") == [(MAY_4, 0, None), (MAY_5, 1, 5), (MAY_6, 0, None)]
+    assert told(days, "day", "messages", "duration_ms_p50") == [
+        (MAY_4, 0, None),
+        (MAY_5, 1, 5),
+        (MAY_6, 0, None),
+    ]
 
 
 def test_it_fills_each_combination_of_names() -> None:

@@ -100,7 +100,7 @@ def test_it_finds_streaks() -> None:
 
 
 def sessions(*told: dict[str, Any]) -> pl.DataFrame:
-    absent = {name: 0 for name in SESSIONS} | {"messages": 50, "active_hours": 1, "tool_calls": 10}
+    absent = dict.fromkeys(SESSIONS, 0) | {"messages": 50, "active_hours": 1, "tool_calls": 10}
     rows = [absent | {"session_id": number} | each for number, each in enumerate(told, start=1)]
     return pl.DataFrame(rows, schema=SESSIONS)
 
@@ -131,7 +131,11 @@ def test_it_counts_no_kind_of_a_session_without_messages() -> None:
 
 def test_it_finds_the_longest_session() -> None:
     """The most time between its first and last message; then more messages; none of no sessions."""
-    spans = [{"first_ms": 0, "last_ms": 60}, {"first_ms": 10, "last_ms": 80}, {"first_ms": 30, "last_ms": 100, "messages": 51}]
+    spans = [
+        {"first_ms": 0, "last_ms": 60},
+        {"first_ms": 10, "last_ms": 80},
+        {"first_ms": 30, "last_ms": 100, "messages": 51},
+    ]
     found = longest(sessions(*spans))
     assert found is not None
     assert (found["session_id"], found["span_ms"]) == (3, 70)
@@ -175,7 +179,10 @@ def test_it_shows_examples_that_are_answers(example: dict[str, Any], type: type[
 @pytest.mark.parametrize("format", ["csv", "parquet", "json"])
 def test_it_writes_the_same_days_in_every_form(format: files.Format) -> None:
     """A file has a row a day with the columns of the answer; a name that a spreadsheet would run is harmless in CSV."""
-    days = [{"day": "2026-05-04", "model": "=cmd()", **examples.FIGURES}, {"day": "2026-05-05", **examples.NOTHING}]
+    days = [
+        {"day": "2026-05-04", "model": "=cmd()", **examples.FIGURES},
+        {"day": "2026-05-05", **examples.NOTHING},
+    ]
     body = msgspec.convert({**examples.RANGE, "days": days}, bodies.UsageDaily)
     question = Question(first=MAY_4, last=MAY_5, today=MAY_5, zone=UTC, by=("model",))
     written = b"".join(files.pieces(body, question, format))
