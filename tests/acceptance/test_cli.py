@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from serve_process import Serve, environ, run
 
-VERBS = ["serve", "api", "worker", "migrate", "search", "sessions", "reindex", "doctor", "sample"]
+VERBS = ["serve", "api", "worker", "migrate", "search", "sessions", "usage", "reindex", "doctor", "sample"]
 CODE_OK, CODE_USAGE, CODE_UNREACHABLE = 0, 2, 4
 NOBODY = "http://127.0.0.1:1"
 
@@ -29,7 +29,7 @@ def test_it_explains_every_verb_with_an_example(verb: str, tmp_path: Path) -> No
     assert f"backscroll {verb}" in told.stdout.split("Options:")[0].split("\n", 2)[2]
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("search", "x"), ("sample", "load")])
+@pytest.mark.parametrize("arguments", [("--help",), ("search", "x"), ("usage",), ("sample", "load")])
 def test_it_answers_at_once(arguments: tuple[str, ...], tmp_path: Path) -> None:
     """Help and what talks to a service load no model, no web framework and no database driver."""
     asked = environ(tmp_path) | {
