@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from analytics import zones
 from analytics.schema import ACTIVITY, DIMENSIONS, FACTS, SUMS, TOKENS, TOOL_FACTS
 
 HOUR = timedelta(hours=1)
@@ -100,10 +101,11 @@ def straddling(hours: pl.Series, zone: str) -> list[datetime]:
     >>> [hour.hour for hour in straddling(evening, "Asia/Kolkata")], straddling(evening, "Europe/Berlin")
     ([18], [])
     """
-    there = hours.unique().sort().dt.convert_time_zone(zone)
-    begins, ends = there.dt.date(), there.dt.offset_by("59m59s").dt.date()
-    cut = there.filter(begins != ends).dt.convert_time_zone("UTC").to_list()
-    return [hour.astimezone(UTC) for hour in cut]
+    if hours.is_empty():
+        return []
+    there, told = ZoneInfo(zone), set(hours)
+    first, last = (zones.day_of(moment, there) for moment in (min(told), max(told)))
+    return sorted(told.intersection(zones.cut_hours(first, last, there)))
 
 
 def span(first: date, last: date, zone: str) -> tuple[datetime, datetime]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import polars as pl
 
-from analytics.reports import zones
+from analytics import zones
 from analytics.reports.cuts import FIGURES, cut
 
 Per = Literal["day", "week", "month"]

@@ -6,7 +6,7 @@ from datetime import date, tzinfo
 
 import polars as pl
 
-from analytics.reports import zones
+from analytics import zones
 from analytics.reports.cuts import cut
 
 SHOWN = ("messages", "total_tokens", "cost_nano_usd")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
 
-from analytics.reports.zones import DAY
+from analytics.zones import DAY
 
 RATE_DAYS = 7
 

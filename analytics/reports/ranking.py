@@ -7,7 +7,7 @@ from datetime import date, tzinfo
 
 import polars as pl
 
-from analytics.reports import zones
+from analytics import zones
 from analytics.reports.cuts import cut, with_shares
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from itertools import pairwise
 from typing import NamedTuple
 
-from analytics.reports.zones import DAY
+from analytics.zones import DAY
 
 
 class Streak(NamedTuple):

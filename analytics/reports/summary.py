@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from analytics.reports import projection, zones
+from analytics import zones
+from analytics.reports import projection
 from analytics.reports.cuts import cut, with_shares
 from analytics.reports.projection import BurnRate, Projection, Used
 

@@ -12,11 +12,11 @@ import msgspec
 import polars as pl
 from msgspec import UNSET, UnsetType
 
+from analytics import zones
 from analytics.reports import projection as ahead
 from analytics.reports import sessions as single
 from analytics.reports import streaks as runs
 from analytics.reports import summary as whole
-from analytics.reports import zones
 from service.model import ids
 from service.reporting import bodies, reading
 from service.reporting.bodies import usd

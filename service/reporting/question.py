@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from analytics.reports.daily import Per
-from analytics.reports.zones import DAY, HOUR, start
+from analytics.zones import DAY, HOUR, start
 
 MOST_DAYS = 3660
 DEFAULT_DAYS = 30

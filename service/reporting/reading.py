@@ -14,7 +14,7 @@ import msgspec
 import polars as pl
 from msgspec import UNSET
 
-from analytics.reports import zones
+from analytics import zones
 from service.reporting.question import Names, Question, begin_of, end_of
 from service.storage.database import Connection
 from service.storage.usage import facts as hourly
@@ -81,10 +81,10 @@ async def facts(
 async def tools(
     conn: Connection, workspace_id: int, asked: Sequence[tuple[Names, Span]], found: Ground
 ) -> list[pl.DataFrame]:
-    """Hourly tool facts for each of `asked`; an hour that a midnight cuts belongs to the day in which it begins."""
+    """Tool facts for each of `asked`, likewise."""
 
     async def read(start: datetime, end: datetime, zone: str) -> pl.DataFrame:
-        return await reports.tools(conn, workspace_id, start=start, end=end)
+        return await hourly.read_tools(conn, workspace_id, start=start, end=end, zone=zone)
 
     return await each_zone_once(asked, found, read)
 

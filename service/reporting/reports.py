@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from analytics import zones
 from analytics.reports import daily as days
 from analytics.reports import heatmap as clock
 from analytics.reports import ranking as ranked
 from analytics.reports import streaks as runs
 from analytics.reports import tools as called
-from analytics.reports import zones
 from analytics.schema import TOKENS
 from service.errors import RequestError
 from service.reporting import bodies, reading

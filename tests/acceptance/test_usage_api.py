@@ -275,6 +275,10 @@ def test_it_waits_for_a_write(
     ("query", "sentence"),
     [
         ("daily?tz=Mars/Olympus", "tz must be a time zone of the IANA list, such as UTC or Europe/Berlin."),
+        *[
+            (f"daily?tz={name}", "tz must be a time zone of the IANA list, such as UTC or Europe/Berlin.")
+            for name in ("Factory", "localtime", "posix/Europe/Berlin", "right/Europe/Berlin", "../../etc/passwd")
+        ],
         ("daily?from=2026-05-02&to=2026-05-01", "from (2026-05-02) must not be after to (2026-05-01)."),
         ("daily?by=colour", "by must be a list of at most 7, each of it one of metric, model, project, provider, service, source, user."),
         ("daily?from=1999-01-01&to=2026-01-01", "A range has at most 3,660 days: let from be later."),

@@ -27,7 +27,9 @@ def used(serve: Serve) -> Serve:
     ]  # fmt: skip
     session = {"externalId": PROJECT, "projectName": PROJECT, "title": "A day's work", "source": "pi"}
     with serve.api() as api:
-        token = api.post("/sync/batch", json={"sessions": [session], "messages": messages}).headers["x-commit"]
+        token = api.post("/sync/batch", json={"sessions": [session], "messages": messages}).headers[
+            "x-commit"
+        ]
         api.get("/api/usage/summary", params={"commit": token}).raise_for_status()
     return serve
 
@@ -76,7 +78,9 @@ def test_it_takes_the_zone_of_the_machine(used: Serve) -> None:
 def test_it_says_when_nothing_was_used_and_what_it_does_not_know(used: Serve) -> None:
     """An empty range is a sentence that says how to look further; a mistake is the service's sentence."""
     told = used.run("usage", "--since", "2001-01-01", "--until", "2001-01-02", "--tz", "UTC")
-    assert told.stdout == "Nothing was used from 2001-01-01 to 2001-01-02 (UTC); --since looks further back.\n"
+    assert (
+        told.stdout == "Nothing was used from 2001-01-01 to 2001-01-02 (UTC); --since looks further back.\n"
+    )
     wrong = used.run("usage", "--tz", "Mars/Olympus")
     assert (wrong.returncode, wrong.stderr[:24]) == (1, "tz must be a time zone o")
 

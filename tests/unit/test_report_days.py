@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from usage_rows import Row, facts, row, told
 
-from analytics.reports import zones
+from analytics import zones
 from analytics.reports.cuts import cut
 from analytics.reports.daily import count, daily
 from analytics.reports.heatmap import heatmap

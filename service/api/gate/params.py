@@ -24,6 +24,8 @@ MOST_PARAMETERS = 1000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 END_MS = 253_402_300_800_000  # 10000-01-01, the first that a datetime cannot hold
 ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
+NO_ZONES = {"Factory", "localtime", "posix", "posixrules", "right"}
+"""What lies beside the zones in a machine's list, and is none: `right` counts leap seconds, the others are copies."""
 FIELD = re.compile(r"\$\.(\w+)")
 
 SAYS_SOMETHING = r"[^\s\x00]"
@@ -174,7 +176,7 @@ def zone(name: str) -> tzinfo:
     if name == "UTC":
         return UTC  # also where the machine has no list of zones
     try:
-        if not ZONE.fullmatch(name):
+        if not ZONE.fullmatch(name) or name.partition("/")[0] in NO_ZONES:
             raise ValueError(name)
         return ZoneInfo(name)
     except (ValueError, KeyError, OSError) as error:

@@ -1,4 +1,4 @@
-"""What reports read beside hourly facts: tool facts, single sessions, hours of all time, names."""
+"""What reports read beside hourly facts: single sessions, hours of all time, names."""
 
 from __future__ import annotations
 
@@ -8,24 +8,17 @@ from typing import Any
 
 import polars as pl
 
-from analytics import schema
 from analytics.reports.sessions import SESSIONS
+from analytics.schema import TIME
 from service.storage.database import Connection
 from service.storage.queries import load
 from service.storage.usage import frames
+from service.storage.usage.facts import dated
 
 SQL = load("usage_reports")
-_AT = {"at_us": pl.Int64()}
-_TOOLS = {**_AT, **{name: type for name, type in schema.TOOL_FACTS.items() if name != "hour"}}
 
 Only = Mapping[str, Sequence[str] | Sequence[int]]
 """Columns of facts with the values that count; a column that is not named is not limited."""
-
-
-async def tools(conn: Connection, workspace_id: int, *, start: datetime, end: datetime) -> pl.DataFrame:
-    """`schema.TOOL_FACTS` from `start` to `end` (exclusive)."""
-    params = {"workspace_id": workspace_id, "start": start, "end": end}
-    return with_hour(await frames.read(conn, SQL["tools"], params, _TOOLS)).select(list(schema.TOOL_FACTS))
 
 
 async def sessions(
@@ -39,11 +32,7 @@ async def sessions(
 async def active_hours(conn: Connection, workspace_id: int, *, end: datetime, only: Only) -> pl.DataFrame:
     """UTC hours before `end` with a message, as `hour`, in no order."""
     params = {"workspace_id": workspace_id, "end": end, **limits(only)}
-    return with_hour(await frames.read(conn, SQL["active_hours"], params, _AT)).select("hour")
-
-
-def with_hour(told: pl.DataFrame) -> pl.DataFrame:
-    return told.with_columns(hour=pl.from_epoch("at_us", time_unit="us").dt.replace_time_zone("UTC"))
+    return dated(await frames.read(conn, SQL["active_hours"], params, {"at_us": pl.Int64()}), {"hour": TIME})
 
 
 def limits(only: Only) -> dict[str, list[Any] | None]:
