@@ -1,23 +1,20 @@
-"""Usage rows -> hourly facts -> days of any zone. Pure and lazy.
+"""Usage rows -> hourly facts. Pure and lazy; `analytics.reports` makes days of any zone of them.
 
 Rule: sums add up; percentiles and distinct counts never do, so facts carry durations and sessions one by one, and a day
-computes them again. A day belongs to a time zone and has as many hours as it has there (23 and 25, too). A zone whose
-offset is no whole hour (+05:30) has its midnight within a UTC hour: such hours (`straddling`) are cut into quarters,
-which the caller makes from usage rows by `facts(rows, every="15m")`.
+computes them again. A zone whose offset is no whole hour (+05:30) has its midnight within a UTC hour: such hours
+(`straddling`) are cut into quarters, which the caller makes from usage rows by `facts(rows, every="15m")`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from analytics import zones
-from analytics.schema import ACTIVITY, DIMENSIONS, FACTS, SUMS, TOKENS, TOOL_FACTS
+from analytics.schema import ACTIVITY, DIMENSIONS, FACTS, TOKENS, TOOL_FACTS
 
-HOUR = timedelta(hours=1)
 _ADDED = ("messages", *TOKENS, "quantity", "tool_calls", "tool_errors")
 
 
@@ -53,36 +50,6 @@ def tool_facts(calls: pl.LazyFrame, *, every: str = "1h") -> pl.LazyFrame:
     )
 
 
-def days(told: pl.LazyFrame, *, zone: str, by: Sequence[str] = ()) -> pl.LazyFrame:
-    """`schema.FACTS` -> a row for each day of `zone` (and each combination of `by`, of `DIMENSIONS`) with something in it.
-
-    Columns: day, by, sessions (distinct, active on that day), `schema.SUMS`, duration_ms_p50 and _p95 (null where no
-    message has a duration; linear between neighbours). In the order of day and by.
-    """
-    keys = ["day", *by]
-    dated = told.with_columns(day=pl.col("hour").dt.convert_time_zone(zone).dt.date())
-    sums = dated.group_by(keys).agg(
-        *(pl.col(name).sum() for name in SUMS),
-        sessions=pl.col("session_ids")
-        .list.explode(keep_nulls=False, empty_as_null=False)
-        .n_unique()
-        .cast(pl.Int64),
-        durations=pl.col("durations_ms").list.explode(keep_nulls=False, empty_as_null=False),
-    )
-    return (
-        sums.with_columns(
-            duration_ms_p50=percentile("durations", 0.5), duration_ms_p95=percentile("durations", 0.95)
-        )
-        .select(*keys, "sessions", *SUMS, "duration_ms_p50", "duration_ms_p95")
-        .sort(keys)
-    )
-
-
-def percentile(column: str, share: float) -> pl.Expr:
-    """Of a list of numbers: linear between its neighbours; null of none."""
-    return pl.col(column).list.eval(pl.element().quantile(share, "linear")).list.first()
-
-
 def activity(told: pl.LazyFrame) -> pl.LazyFrame:
     """`schema.FACTS` -> `schema.ACTIVITY`: which session was active in which hour, with what."""
     return (
@@ -106,18 +73,3 @@ def straddling(hours: pl.Series, zone: str) -> list[datetime]:
     there, told = ZoneInfo(zone), set(hours)
     first, last = (zones.day_of(moment, there) for moment in (min(told), max(told)))
     return sorted(told.intersection(zones.cut_hours(first, last, there)))
-
-
-def span(first: date, last: date, zone: str) -> tuple[datetime, datetime]:
-    """The UTC hours that hold these days of a zone, both included: from, and to (exclusive), whole hours.
-
-    >>> [at.isoformat() for at in span(date(2026, 3, 29), date(2026, 3, 29), "Europe/Berlin")]
-    ['2026-03-28T23:00:00+00:00', '2026-03-29T22:00:00+00:00']
-    """
-    there = ZoneInfo(zone)
-    start, end = (
-        datetime(day.year, day.month, day.day, tzinfo=there).astimezone(UTC)
-        for day in (first, last + timedelta(days=1))
-    )
-    begin = start.replace(minute=0, second=0, microsecond=0)
-    return begin, -((begin - end) // HOUR) * HOUR + begin

@@ -10,7 +10,7 @@ import csv
 import json
 import os
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ import pytest
 from http_service import HttpService
 from import_machine import CODE_OK, Machine
 
-from analytics import rollup, schema
+from analytics import schema, zones
+from analytics.reports.cuts import cut
 from service.jobs.rollup import roll_up_workspace
 from service.storage.usage import facts
 
@@ -102,9 +103,11 @@ def counted(service: HttpService, machine: Machine) -> Days:
         async with db.workspace(workspace_id) as conn:
             return await facts.read(conn, workspace_id, start=start, end=end)
 
-    found = service.do(read()).lazy()
+    found = zones.with_day(
+        service.do(read()), "hour", first=date(2020, 1, 1), last=date(2029, 12, 31), zone=UTC
+    )
     days: Days = {}
-    for row in rollup.days(found, zone="UTC", by=["source"]).collect().iter_rows(named=True):
+    for row in cut(found, ["day", "source"]).iter_rows(named=True):
         counts = [row[name] for name in schema.TOKENS]
         days.setdefault(row["source"], {})[str(row["day"])] = [*counts, row["cost_nano_usd"] / 1e9]
     return days

@@ -1,9 +1,11 @@
-"""Hourly facts to days of any zone: what adds up, what is computed again, and how long a day is."""
+"""From usage rows by hourly facts to days: what is computed again, and hours that a midnight cuts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -11,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics import rollup, schema
-
-SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
+from analytics.reports.daily import daily
 
 
 def rows(*told: dict[str, Any]) -> pl.LazyFrame:
@@ -23,19 +24,10 @@ def rows(*told: dict[str, Any]) -> pl.LazyFrame:
     return pl.LazyFrame([plain | absent | each for each in told], schema=schema.USAGE_ROWS)
 
 
-def days(told: pl.LazyFrame, zone: str, **by: Any) -> list[dict[str, Any]]:
-    return rollup.days(told, zone=zone, **by).collect().to_dicts()
-
-
-@pytest.mark.parametrize(("day", "hours"), [(SPRING, 23), (AUTUMN, 25), (date(2026, 7, 1), 24)])
-def test_it_gives_a_day_the_hours_that_it_has_there(day: date, hours: int) -> None:
-    """One message each quarter of an hour for three days: Berlin's day has 92, 100 or 96."""
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(days=1)
-    told = rows(*({"occurred_at": start + timedelta(minutes=15 * n)} for n in range(3 * 96)))
-    found = {each["day"]: each["messages"] for each in days(rollup.facts(told), "Europe/Berlin")}
-    assert found[day] == 4 * hours
-    begin, end = rollup.span(day, day, "Europe/Berlin")
-    assert end - begin == timedelta(hours=hours)
+def days(facts: pl.DataFrame, zone: str, by: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The days on which something was done."""
+    found = daily(facts, first=date(2025, 12, 1), last=date(2026, 6, 1), zone=ZoneInfo(zone), by=by)
+    return found.filter(pl.col("messages") > 0).to_dicts()
 
 
 def test_it_counts_a_session_on_each_day_on_which_it_was_active() -> None:
@@ -46,11 +38,11 @@ def test_it_counts_a_session_on_each_day_on_which_it_was_active() -> None:
         {"occurred_at": noon, "session_id": 8, "model": "a"},
         {"occurred_at": noon, "service": "sandbox"},
     )  # fmt: skip
-    facts = rollup.facts(told)
+    facts = rollup.facts(told).collect()
     assert [each["sessions"] for each in days(facts, "UTC")] == [2, 1]
     by_model = [(each["model"], each["sessions"]) for each in days(facts, "UTC", by=["model"])]
     assert by_model == [("", 0), ("a", 2), ("b", 1), ("a", 1), ("b", 1)]
-    assert rollup.activity(facts).collect().height == 7
+    assert rollup.activity(facts.lazy()).collect().height == 7
 
 
 def test_it_computes_percentiles_of_the_day_again() -> None:
@@ -62,7 +54,7 @@ def test_it_computes_percentiles_of_the_day_again() -> None:
         {"occurred_at": start + timedelta(hours=3), "duration_ms": 1000},
         {"occurred_at": start + timedelta(days=1)},
     )
-    first, second = days(rollup.facts(told), "UTC")
+    first, second = days(rollup.facts(told).collect(), "UTC")
     assert (first["duration_ms_p50"], first["duration_ms_p95"]) == (1, pytest.approx(505))
     assert (second["duration_ms_p50"], second["duration_ms_p95"]) == (None, None)
 
@@ -83,5 +75,5 @@ def test_it_puts_every_quarter_of_an_hour_on_its_day(quarters: list[int], zone: 
     whole = facts.filter(~pl.col("hour").is_in(cut))
     mended = pl.concat([whole, rollup.facts(told.filter(hour.is_in(cut)), every="15m").collect()])
     expected = told.group_by(day=pl.col("occurred_at").dt.convert_time_zone(zone).dt.date()).len().collect()
-    found = {each["day"]: each["messages"] for each in days(mended.lazy(), zone)}
+    found = {each["day"]: each["messages"] for each in days(mended, zone)}
     assert found == dict(expected.iter_rows())

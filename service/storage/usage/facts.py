@@ -49,7 +49,7 @@ async def replace(
 async def read(
     conn: Connection, workspace_id: int, *, start: datetime, end: datetime, zone: str = "UTC"
 ) -> pl.DataFrame:
-    """`schema.FACTS` from `start` to `end` (exclusive; whole UTC hours: `rollup.span`), so that `rollup.days` of `zone` is right."""
+    """`schema.FACTS` from `start` to `end` (exclusive; whole UTC hours), so that days of `zone` come out right."""
     params = {"workspace_id": workspace_id, "start": start, "end": end}
     found = dated(await frames.read(conn, SQL["facts"], params, _READ), schema.FACTS)
     cut = rollup.straddling(found["hour"], zone)
