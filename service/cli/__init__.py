@@ -4,12 +4,11 @@
     processes.py   serve api worker migrate
     asking.py      search context sessions
     usage.py       usage, with repricing.py; usage_tables.py what it shows
-    importing.py   import sources connect reparse
+    importing/     import sources connect reparse, what they do and show
     people.py      workspace user member key
     auditing.py    audit
     upkeep.py      reindex rollup doctor sample
     backup.py      backup restore, workspace retention
-    imported.py    what import and sources do, tables.py what they show; reparsing.py the same of reparse
     output.py      results, tables and JSON on the terminal
 
 Rule: the top of these files imports click and settings only, each verb imports what it needs when it runs: help and
