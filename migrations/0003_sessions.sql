@@ -93,6 +93,7 @@ create table messages (
     parts_sha256 bytea check (length(parts_sha256) = 32),
     tools text[] not null default '{}',
     has_error boolean not null default false,
+    eval_ready boolean, -- NULL: as its session is
     eval_status text check (eval_status in ('golden', 'correct', 'incorrect', 'needs_review')),
     expected_output text,
     notes text,

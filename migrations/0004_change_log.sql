@@ -139,8 +139,8 @@ begin
                     is distinct from
                     (o.prompt_tokens, o.completion_tokens, o.cache_read_tokens, o.cache_write_tokens, o.cost_usd, o.duration_ms)
                     then 4 else 0 end)
-              | (case when (n.eval_status, n.expected_output, n.notes) is distinct from (o.eval_status, o.expected_output, o.notes)
-                    then 8 else 0 end)
+              | (case when (n.eval_ready, n.eval_status, n.expected_output, n.notes)
+                    is distinct from (o.eval_ready, o.eval_status, o.expected_output, o.notes) then 8 else 0 end)
                 as cols
             from new_rows n join old_rows o using (workspace_id, id)
         ) changed;

@@ -85,6 +85,8 @@ CREATE TABLE workspaces (
     kind text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     retention_days integer,
+    redact_writes boolean DEFAULT false NOT NULL,
+    anonymize_writes boolean DEFAULT false NOT NULL,
     CONSTRAINT workspaces_kind_check CHECK ((kind = ANY (ARRAY['personal'::text, 'shared'::text]))),
     CONSTRAINT workspaces_name_check CHECK (((name ~ '\S'::text) AND (length(name) <= 200))),
     CONSTRAINT workspaces_retention_days_check CHECK (((retention_days >= 1) AND (retention_days <= 36500)))
@@ -269,6 +271,8 @@ CREATE INDEX sessions_by_parent ON sessions USING btree (workspace_id, parent_ex
 
 CREATE INDEX sessions_by_update ON sessions USING btree (workspace_id, updated_at DESC, id DESC);
 
+CREATE INDEX sessions_ready ON sessions USING btree (workspace_id, created_at, id) WHERE eval_ready;
+
 CREATE TRIGGER log_delete AFTER DELETE ON sessions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION log_session_changes();
 
 CREATE TRIGGER log_insert AFTER INSERT ON sessions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_session_changes();
@@ -350,6 +354,7 @@ CREATE TABLE messages (
     parts_sha256 bytea,
     tools text[] DEFAULT '{}'::text[] NOT NULL,
     has_error boolean DEFAULT false NOT NULL,
+    eval_ready boolean,
     eval_status text,
     expected_output text,
     notes text,
@@ -383,6 +388,8 @@ ALTER TABLE ONLY messages
 CREATE INDEX messages_facts ON messages USING btree (workspace_id, created_at) INCLUDE (id, session_id, role, model, has_error);
 
 CREATE INDEX messages_in_order ON messages USING btree (workspace_id, session_id, created_at, id);
+
+CREATE INDEX messages_ready ON messages USING btree (workspace_id, session_id) WHERE eval_ready;
 
 CREATE TRIGGER log_delete AFTER DELETE ON messages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION log_message_changes();
 
@@ -1312,8 +1319,8 @@ begin
                     is distinct from
                     (o.prompt_tokens, o.completion_tokens, o.cache_read_tokens, o.cache_write_tokens, o.cost_usd, o.duration_ms)
                     then 4 else 0 end)
-              | (case when (n.eval_status, n.expected_output, n.notes) is distinct from (o.eval_status, o.expected_output, o.notes)
-                    then 8 else 0 end)
+              | (case when (n.eval_ready, n.eval_status, n.expected_output, n.notes)
+                    is distinct from (o.eval_ready, o.eval_status, o.expected_output, o.notes) then 8 else 0 end)
                 as cols
             from new_rows n join old_rows o using (workspace_id, id)
         ) changed;

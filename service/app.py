@@ -15,6 +15,8 @@ from litestar.handlers import HTTPRouteHandler
 from service.api.about import health, metrics, schema
 from service.api.auth import paths as auth
 from service.api.context import paths as context
+from service.api.evals import exporting, single
+from service.api.evals import paths as evals
 from service.api.gate import errors
 from service.api.gate.capacity import Capacity
 from service.api.gate.edge import Edge
@@ -56,6 +58,14 @@ ROUTES: list[HTTPRouteHandler] = [
     saved.delete_saved_search,
     context.context_by_query,
     context.context_by_body,
+    evals.list_evals,
+    evals.preview_set,
+    evals.preview_search,
+    evals.label_many,
+    evals.label_history,
+    exporting.export_set,
+    exporting.export_search,
+    single.export_session,
     shared.get_shared,
     stats.get_stats,
     ingest.tell_usage,

@@ -235,3 +235,67 @@ IMPORT_FILE: dict[str, Any] = {
     "leftOut": {"file snapshot of the editor": 3},
     "readAt": 1769846410000,
 }
+
+EVAL_SET_BODY: dict[str, Any] = {
+    "q": "rate limiter Retry-After",
+    "filter": {"source": "opencode"},
+    "limit": 50,
+    "format": "deepeval",
+    "redact": True,
+}
+
+EVAL_SET: dict[str, Any] = {
+    "name": "ses_4a1f:0",
+    "input": "Add a token-bucket rate limiter to the API gateway, 100 req/min per API key.",
+    "actual_output": "I added `src/middleware/rateLimit.ts` with a token bucket keyed by API key.",
+    "expected_output": None,
+    "context": None,
+    "retrieval_context": None,
+    "tools_called": [
+        {"name": "Write", "input_parameters": {"file_path": "src/middleware/rateLimit.ts"}, "output": None}
+    ],
+    "additional_metadata": {"id": "ses_4a1f:0", "session_id": "ses_4a1f", "turn": 0, "tool": "opencode"},
+}
+
+EVAL_STATS: dict[str, Any] = {
+    "total": 1,
+    "byStatus": {"golden": 1, "correct": 0, "incorrect": 0, "needs_review": 0, "unset": 0},
+    "bySource": {"opencode": 1},
+    "byTag": {"backend": 1},
+}
+
+EVAL_PREVIEW: dict[str, Any] = {
+    "format": "deepeval",
+    "sessionCount": 1,
+    "testCaseCount": 3,
+    "skippedSessions": 0,
+    "skipped": {"no answer text": 1},
+    "bySource": {"opencode": 1},
+    "byModel": {"claude-sonnet-4-20250514": 1},
+    "byStatus": {"golden": 1},
+    "bySplit": {},
+    "credentials": {"github-token": 1},
+    "anonymized": {"home": 7},
+    "warnings": [
+        {
+            "what": "credentials",
+            "count": 1,
+            "message": "Texts hold what looks like credentials: export with redact=true.",
+            "examples": ["github-token"],
+        }
+    ],
+    "sampleCases": [
+        {
+            "id": "ses_4a1f:0",
+            "sessionId": "s12",
+            "title": "Add rate limiter to API gateway",
+            "input": "Add a token-bucket rate limiter to the API gateway, 100 req/min per API key.",
+            "output": "I added `src/middleware/rateLimit.ts` with a token bucket keyed by API key.",
+        }
+    ],
+}
+
+LABELS_BODY: dict[str, Any] = {
+    "search": {"q": "redirect loop", "limit": 3},
+    "set": {"evalReady": True, "evalStatus": "golden", "addTags": ["auth"]},
+}

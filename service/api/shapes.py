@@ -83,9 +83,12 @@ class Message(msgspec.Struct, kw_only=True, rename="camel"):
     cost: float
     cost_known: bool
     duration_ms: int | UnsetType = UNSET
+    eval_ready: bool | UnsetType = UNSET
+    """Absent: as its session is."""
     eval_status: str | UnsetType = UNSET
     expected_output: str | UnsetType = UNSET
     notes: str | UnsetType = UNSET
+    tags: list[str] | UnsetType = UNSET
     created_at: int
     parts: list[WirePart]
 
@@ -142,9 +145,11 @@ def message(row: Mapping[str, Any]) -> Message:
         cost=usd(row["cost_usd"]),
         cost_known=row["cost_usd"] is not None,
         duration_ms=known(row["duration_ms"]),
+        eval_ready=known(row["eval_ready"]),
         eval_status=known(row["eval_status"]),
         expected_output=known(row["expected_output"]),
         notes=known(row["notes"]),
+        tags=row["tags"] or UNSET,
         created_at=epoch_ms(row["created_at"]),
         parts=[part(each) for each in row["parts"]],
     )

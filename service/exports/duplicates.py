@@ -40,7 +40,11 @@ class Duplicates:
 
     def add(self, id: str, text: str, split: str = "") -> None:
         mark = fingerprint(text)
-        near = {(other, part) for found, other, part in self._near(mark) if (found ^ mark).bit_count() <= MOST_BITS}
+        near = {
+            (other, part)
+            for found, other, part in self._near(mark)
+            if (found ^ mark).bit_count() <= MOST_BITS
+        }
         if near:
             leaks = [other for other, part in sorted(near) if part != split]
             self.count += 1

@@ -201,5 +201,7 @@ def block_text(block: Mapping[str, Any]) -> str:
     if block["type"] == "text" and isinstance(block.get("text"), str):
         return str(block["text"])
     return (
-        IMAGE if block["type"] in ("image", "image_url", "input_image") else msgspec.json.encode(block).decode()
+        IMAGE
+        if block["type"] in ("image", "image_url", "input_image")
+        else msgspec.json.encode(block).decode()
     )

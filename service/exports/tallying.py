@@ -71,6 +71,11 @@ class Tally(msgspec.Struct):
             self.warn("long inputs", case.id)
         self.duplicates.add(case.id, case.input, case.split)
 
+    def tell_secrets(self, found: Counter[str]) -> None:
+        """Credentials in texts that are not to be cut out of them."""
+        self.warned["credentials"] += found.total()
+        self.examples["credentials"] = sorted(found)[:EXAMPLES]
+
     def warn(self, what: str, id: str, count: int = 1) -> None:
         self.warned[what] += count
         examples = self.examples.setdefault(what, [])
@@ -81,7 +86,10 @@ class Tally(msgspec.Struct):
     def warnings(self) -> list[Warned]:
         """What is worth a look, in a fixed order."""
         counts = Counter(self.warned)
-        counts["near-duplicates"], counts["leaks between splits"] = self.duplicates.count, self.duplicates.leaks
+        counts["near-duplicates"], counts["leaks between splits"] = (
+            self.duplicates.count,
+            self.duplicates.leaks,
+        )
         twins = self.duplicates.pairs
         examples = self.examples | {
             "near-duplicates": [each.second for each in twins][:EXAMPLES],

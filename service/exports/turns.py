@@ -15,7 +15,10 @@ import msgspec
 
 from service.exports.model import About, Case, Said, Turn, TurnMode, texts
 from service.exports.reading import Row, read
+from service.exports.scrubbing import Scrub
+from service.privacy.cleaning import Cleaner
 
+OFF = Cleaner()
 NO_TURN = "nobody asks anything"
 NO_INPUT = "a turn asks without a word"
 NO_ANSWER = "no answer text"
@@ -28,6 +31,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     mode: TurnMode = "per_turn"
     tools: bool = True
     system: bool = True
+    statuses: frozenset[str] = frozenset()
+    """Only cases with one of these statuses; empty: any."""
+    tags: frozenset[str] = frozenset()
+    models: frozenset[str] = frozenset()
     messages: frozenset[int] | None = None
     """Only turns with one of these messages; None: those of the session that its labels allow."""
 
@@ -40,11 +47,18 @@ class Built(msgspec.Struct):
     warned: Counter[str] = msgspec.field(default_factory=Counter)
 
 
-def build(about: About, rows: Sequence[Row], wanted: Wanted, *, ready: bool, split: str = "") -> Built:
+def build(
+    about: About, rows: Sequence[Row], wanted: Wanted, *, ready: bool, split: str = "", cleaner: Cleaner = OFF
+) -> Built:
     """The cases of one session. `rows`: its messages in order; `ready`: the session itself is marked (or asked for)."""
     found = read(rows)
+    labels: dict[int, Row] = {row["id"]: row for row in rows}
+    if cleaner:
+        scrub = Scrub(cleaner, about, found.said)
+        found.said, about = [scrub.said(each) for each in found.said], scrub.about(about)
+        expected = {id: scrub.text(row["expected_output"] or "") for id, row in labels.items()}
+        labels = {id: {**row, "expected_output": expected[id]} for id, row in labels.items()}
     turns = list(turns_of(found.said))
-    labels = {row["id"]: row for row in rows}
     built = Built(warned=warnings(found.lost_results, found.media))
     chosen = [turn for turn in turns if is_wanted(turn, labels, wanted, ready=ready)]
     if not turns:
@@ -61,6 +75,8 @@ def build(about: About, rows: Sequence[Row], wanted: Wanted, *, ready: bool, spl
             continue
         context = told_before(turns, found.said, turn)
         case = case_of(about, turn, context, labels, wanted, last=turn is turns[-1], split=split)
+        if not fits(case, wanted):
+            continue
         built.cases.append(case)
         before = warn_of_calls(built, case, seen=before)
     return built
@@ -119,6 +135,15 @@ def flaw(turn: Turn, labels: Mapping[int, Row]) -> str | None:
     if not texts(turn.answer, "assistant").strip() and not label(turn, labels, "expected_output"):
         return NO_ANSWER
     return None
+
+
+def fits(case: Case, wanted: Wanted) -> bool:
+    """A label of a single turn counts for that turn, not for its neighbours."""
+    return (
+        (not wanted.statuses or (case.status or "unset") in wanted.statuses)
+        and (not wanted.tags or not wanted.tags.isdisjoint(case.tags))
+        and (not wanted.models or case.model in wanted.models or case.about.model in wanted.models)
+    )
 
 
 def told_before(turns: Sequence[Turn], said: Sequence[Said], turn: Turn) -> tuple[Said, ...]:

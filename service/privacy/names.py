@@ -21,20 +21,31 @@ _HOMES = re.compile(
     r"(?P<name>[A-Za-z0-9_](?:[\w.+@-]*[\w+])?)"
 )
 _DASHED = re.compile(r"(?P<before>(?<![A-Za-z0-9])-(?:Users|home)-)(?P<name>[A-Za-z0-9_.]+)(?=-|\b)")
-_EMAIL = re.compile(r"(?<![\w.+-])[A-Za-z0-9_][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24}(?![\w@]|\.\w|/)")
-_PROMPT = re.compile(r"(?<![\w.@/+-])(?P<user>[a-z_][\w.-]{0,31})@(?P<host>[A-Za-z0-9][\w.-]{0,62})(?=[: ][^\n]{0,80}?[$%#](?:\s|$))")
+_EMAIL = re.compile(
+    r"(?<![\w.+-])[A-Za-z0-9_][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24}(?![\w@]|\.\w|/)"
+)
+_PROMPT = re.compile(
+    r"(?<![\w.@/+-])(?P<user>[a-z_][\w.-]{0,31})@(?P<host>[A-Za-z0-9][\w.-]{0,62})(?=[: ][^\n]{0,80}?[$%#](?:\s|$))"
+)
 _MACHINE = re.compile(
     r"(?<![\w.-])(?:[A-Za-z][\w-]{0,40}(?:MacBook|iMac|Mac-?mini|Mac-?Studio)[\w-]{0,30}(?:\.local|\.lan|\.home)?|(?:MacBook|iMac)[\w-]{2,30}(?:\.local|\.lan)?"
     r"|(?:DESKTOP|LAPTOP)-[A-Z0-9]{7,8})(?![\w-])"
 )
-_NOBODY = frozenset(("user", "shared", "public", "default", "linuxbrew", "username", "you", "me", "name", "your"))
-_NO_PERSON = re.compile(r"(?i)^(?:git|noreply|no-reply|donotreply|postmaster|root|npm|hg|ssh)@|@(?:[\w-]+\.)*(?:example|test|invalid|localhost)(?:\.\w+)?$|@users\.noreply\.|\.(?:png|jpe?g|gif|svg|webp|js|ts|tsx|jsx|json|css|html|py|md|txt|sh|ya?ml|toml|lock|service|rs|go|java)$")
-_PLAIN_WORDS = frozenset(
-    "admin root test tests code work home node ubuntu debian vscode runner jenkins circleci docker postgres mysql nginx apache "
-    "guest developer local build builder deploy server client agent project projects will mark grant rose bill frank jack hope faith rich "
-    "dave data main core base page pages site media static assets public private student teacher owner member demo sample opt usr user "
-    "python java rust ruby claude codex cursor coder sandbox workspace workspaces repo repos service app apps web api dev ops lab labs".split()
-)  # fmt: skip
+_NOBODY = frozenset(
+    ("user", "shared", "public", "default", "linuxbrew", "username", "you", "me", "name", "your")
+)
+_NO_PERSON = re.compile(
+    r"(?i)^(?:git|noreply|no-reply|donotreply|postmaster|root|npm|hg|ssh)@|@(?:[\w-]+\.)*(?:example|test|invalid|localhost)(?:\.\w+)?$|@users\.noreply\.|\.(?:png|jpe?g|gif|svg|webp|js|ts|tsx|jsx|json|css|html|py|md|txt|sh|ya?ml|toml|lock|service|rs|go|java)$"
+)
+_PLAIN_WORDS_TEXT = """
+admin root test tests code work home node ubuntu debian vscode runner jenkins circleci docker
+postgres mysql nginx apache guest developer local build builder deploy server client agent project
+projects will mark grant rose bill frank jack hope faith rich dave data main core base page pages
+site media static assets public private student teacher owner member demo sample opt usr user python
+java rust ruby claude codex cursor coder sandbox workspace workspaces repo repos service app apps
+web api dev ops lab labs
+"""
+_PLAIN_WORDS = frozenset(_PLAIN_WORDS_TEXT.split())
 
 
 def gather(texts: Iterable[str]) -> frozenset[str]:
@@ -43,7 +54,13 @@ def gather(texts: Iterable[str]) -> frozenset[str]:
     >>> sorted(gather(["cd /Users/ada.l/src", r"C:\\Users\\kim\\x", "/home/user/x", "-Users-zoe-src"]))
     ['ada.l', 'kim', 'zoe']
     """
-    found = {match["name"] for text in texts if _may_have_home(text) for pattern in (_HOMES, _DASHED) for match in pattern.finditer(text)}
+    found = {
+        match["name"]
+        for text in texts
+        if _may_have_home(text)
+        for pattern in (_HOMES, _DASHED)
+        for match in pattern.finditer(text)
+    }
     return frozenset(name for name in found if name.lower() not in _NOBODY)
 
 

@@ -32,7 +32,11 @@ def find(text: str) -> list[Span]:
     ['a8Kx92hQz71mPw0v']
     """
     lower = text.lower()
-    spans = [span for rule in (_provider_spans, _pem_spans, _url_spans, _header_spans, _named_spans) for span in rule(text, lower)]
+    spans = [
+        span
+        for rule in (_provider_spans, _pem_spans, _url_spans, _header_spans, _named_spans)
+        for span in rule(text, lower)
+    ]
     found: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.start, -span.end)):
         if not found or span.start >= found[-1].end:
@@ -71,7 +75,9 @@ def _pem_spans(text: str, lower: str) -> Iterator[Span]:
         yield from (Span(*match.span(), "private-key") for match in _PEM.finditer(text))
 
 
-_URL = re.compile(r"""\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@"'<>`$({\[]{0,100}:([^\s/@"'<>`]{3,200})@[\w\[.-]""", re.I)
+_URL = re.compile(
+    r"""\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@"'<>`$({\[]{0,100}:([^\s/@"'<>`]{3,200})@[\w\[.-]""", re.I
+)
 
 
 def _url_spans(text: str, lower: str) -> Iterator[Span]:
@@ -82,7 +88,9 @@ def _url_spans(text: str, lower: str) -> Iterator[Span]:
 
 
 _HEADER = re.compile(r"""\b(?:basic|bearer|digest)\s{1,3}([A-Za-z0-9+/_.~-]{12,2000}={0,2})""", re.I)
-_CURL = re.compile(r"""\bcurl\b[^\n]{0,300}?\s(?:-u|--user)[\s=]{0,2}["']?[^\s:"'$<]{1,80}:([^\s"'$<]{3,200})""")
+_CURL = re.compile(
+    r"""\bcurl\b[^\n]{0,300}?\s(?:-u|--user)[\s=]{0,2}["']?[^\s:"'$<]{1,80}:([^\s"'$<]{3,200})"""
+)
 
 
 def _header_spans(text: str, lower: str) -> Iterator[Span]:
@@ -111,29 +119,36 @@ def _named_spans(text: str, lower: str) -> Iterator[Span]:
     for match in _NAMED.finditer(text):
         start = max(0, match.start() - NAME_CHARS)
         before = _NAME_BEFORE.search(text, start, match.start())
-        name = re.split(r"[^\w.-]", text[before.start() if before else match.start() : match.start(1)], maxsplit=1)[0]
+        name = re.split(
+            r"[^\w.-]", text[before.start() if before else match.start() : match.start(1)], maxsplit=1
+        )[0]
         value = match[1].rstrip(".:!?*")
         if len(value) >= SHORTEST and _key_like(name) and _random(value, name):
             yield Span(match.start(1), match.start(1) + len(value), "named-secret")
 
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_STRONG = frozenset(
-    "secret secrets password passwd pwd passphrase token apikey credential credentials creds cred auth authorization "
-    "authtoken accesstoken secretkey accesskey privatekey bearer passwort".split()
-)
-_ABOUT = frozenset(
-    "id ids name names url uri path paths file files type types count counts limit limits length size sizes expiry expires "
-    "expiration at time times endpoint host port usage used kind format version header headers prefix suffix pattern regex "
-    "class field column index hash digest fingerprint algorithm algo mode max min total budget window required optional "
-    "enabled provider store service manager handler error message label description hint policy rules rule code status "
-    "bucket arn region scope scopes input output cache ratio rate user username email domain realm method public test".split()
-)
-_OTHER_KEYS = frozenset(
-    "cache primary foreign public pub sort partition hash map dict object json query react item row column idempotency "
-    "storage routing group index lookup natural unique composite translation locale i18n press down up left right arrow "
-    "shift hot registry event keyboard schema sequence feature flag settings config state prop".split()
-)
+_STRONG_TEXT = """
+secret secrets password passwd pwd passphrase token apikey credential credentials creds cred auth
+authorization authtoken accesstoken secretkey accesskey privatekey bearer passwort
+"""
+_STRONG = frozenset(_STRONG_TEXT.split())
+_ABOUT_TEXT = """
+id ids name names url uri path paths file files type types count counts limit limits length size
+sizes expiry expires expiration at time times endpoint host port usage used kind format version
+header headers prefix suffix pattern regex class field column index hash digest fingerprint
+algorithm algo mode max min total budget window required optional enabled provider store service
+manager handler error message label description hint policy rules rule code status bucket arn region
+scope scopes input output cache ratio rate user username email domain realm method public test
+"""
+_ABOUT = frozenset(_ABOUT_TEXT.split())
+_OTHER_KEYS_TEXT = """
+cache primary foreign public pub sort partition hash map dict object json query react item row
+column idempotency storage routing group index lookup natural unique composite translation locale
+i18n press down up left right arrow shift hot registry event keyboard schema sequence feature flag
+settings config state prop
+"""
+_OTHER_KEYS = frozenset(_OTHER_KEYS_TEXT.split())
 
 
 def _key_like(name: str) -> bool:
@@ -155,11 +170,18 @@ _PLACEHOLDER = re.compile(
     r"(?i)x{5,}|\*{3,}|\.{3,}|0{8,}|12345678|abcdefgh|your[_-]|[_-]?here\b|example|placeholder|changeme|redacted|dummy|sample|"
     r"my[_-]?(?:token|key|secret|password)|insert[_-]|<[^>]+>|\$\{|\{\{|%\(|process\.env|os\.environ|getenv|todo|lorem"
 )
-_COMMON = frozenset("password pass secret postgres root admin user test guest token pwd passwd example changeme pw".split())
-_CODE = re.compile(r"[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$][\w$]*)+\(?|[\w./@-]*/[\w./@-]*\.[a-z]{1,5}|[\w-]+\.(?:com|org|io|net|dev|py|ts|tsx|js|md|json|ya?ml|rs|go)\b.*")
+_COMMON_TEXT = """
+password pass secret postgres root admin user test guest token pwd passwd example changeme pw
+"""
+_COMMON = frozenset(_COMMON_TEXT.split())
+_CODE = re.compile(
+    r"[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$][\w$]*)+\(?|[\w./@-]*/[\w./@-]*\.[a-z]{1,5}|[\w-]+\.(?:com|org|io|net|dev|py|ts|tsx|js|md|json|ya?ml|rs|go)\b.*"
+)
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
 _WORDY = re.compile(r"(?:[A-Za-z]{2,}[_./:-]?)+\d{0,3}")
-_PATH = re.compile(r"(?:~|\.{0,2})/[\w.@/-]+|[A-Za-z]:\\.*|https?:.*|sha\d{3}[-:].*|[\w-]+/[\w-]+(?:/[\w-]+)*")
+_PATH = re.compile(
+    r"(?:~|\.{0,2})/[\w.@/-]+|[A-Za-z]:\\.*|https?:.*|sha\d{3}[-:].*|[\w-]+/[\w-]+(?:/[\w-]+)*"
+)
 
 
 def _random(value: str, name: str) -> bool:

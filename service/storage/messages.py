@@ -5,7 +5,7 @@ Rows are dicts with the table's names; `parts` are `model.message.Part`s, `seq` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ import msgspec
 
 from service.model import ids, titles
 from service.model.message import Part
+from service.storage import labels
 from service.storage.database import Connection
 from service.storage.importing import raw_chunks, repeats
 from service.storage.queries import load
@@ -125,21 +126,47 @@ class MessagePatch(msgspec.Struct, frozen=True, kw_only=True):
     """Labels of a message; None changes nothing, a name in `clear` (as on the wire) empties the field."""
 
     notes: str | None = None
+    eval_ready: bool | None = None
     eval_status: str | None = None
     expected_output: str | None = None
+    tags: tuple[str, ...] | None = None
+    """All tags from now on."""
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
     clear: frozenset[str] = frozenset()
 
 
-async def patch(conn: Connection, workspace_id: int, id: int, change: MessagePatch) -> bool:
+LABELS = ("notes", "eval_ready", "eval_status", "expected_output")
+
+
+async def patch(
+    conn: Connection, workspace_id: int, id: int, change: MessagePatch, *, user_id: int | None = None
+) -> bool:
     """Whether there was such a message."""
-    params = msgspec.structs.asdict(change) | {
-        "workspace_id": workspace_id,
-        "id": id,
-        "clear": sorted(change.clear),
-    }
+    return await patch_all(conn, workspace_id, [id], change, user_id=user_id) == 1
+
+
+async def patch_all(
+    conn: Connection,
+    workspace_id: int,
+    message_ids: Sequence[int],
+    change: MessagePatch,
+    *,
+    user_id: int | None,
+) -> int:
+    """Label several at once, and note who changed what. How many there are."""
+    params = msgspec.structs.asdict(change) | {"workspace_id": workspace_id, "ids": list(message_ids)}
+    params["clear"] = sorted(change.clear)
     await conn.execute(SQL["lock_session"], params)
-    row = await (await conn.execute(SQL["patch"], params)).fetchone()
-    return await touched(conn, workspace_id, row, gone=0)
+    of = labels.Labelled("message", tuple(message_ids), workspace_id, user_id)
+    await labels.note(conn, of, labels.given(change, LABELS))
+    rows = await (await conn.execute(SQL["patch"], params)).fetchall()
+    if change.tags is not None or change.add_tags or change.remove_tags:
+        added = change.add_tags if change.tags is None else change.tags
+        there = msgspec.structs.replace(of, ids=tuple(row["id"] for row in rows))
+        await labels.tag(conn, there, add=added, remove=change.remove_tags, only=change.tags is not None)
+    await touched(conn, workspace_id, {row["session_id"] for row in rows}, gone=0)
+    return len(rows)
 
 
 async def delete(conn: Connection, workspace_id: int, id: int) -> bool:
@@ -153,11 +180,12 @@ async def delete(conn: Connection, workspace_id: int, id: int) -> bool:
     await conn.execute(SQL["bury"], params)
     await conn.execute(SQL["bury_above"], params)
     await raw_chunks.forget_message(conn, workspace_id, id)
-    row = await (await conn.execute(SQL["delete"], params)).fetchone()
+    rows = await (await conn.execute(SQL["delete"], params)).fetchall()
     said = repeats.said_by(message["text"], message["parts"])
     await raw_chunks.forget_repeats(conn, workspace_id, related, said)
     await _entitle_anew(conn, workspace_id, message["session_id"], said)
-    return await touched(conn, workspace_id, row, gone=1)
+    await touched(conn, workspace_id, {row["session_id"] for row in rows}, gone=1)
+    return bool(rows)
 
 
 async def _entitle_anew(conn: Connection, workspace_id: int, session_id: int, said: Sequence[str]) -> None:
@@ -177,12 +205,10 @@ async def _entitle_anew(conn: Connection, workspace_id: int, session_id: int, sa
         await conn.execute(SQL["entitle"], params)
 
 
-async def touched(conn: Connection, workspace_id: int, row: dict[str, Any] | None, *, gone: int) -> bool:
-    if row is None:
-        return False
-    params = {"workspace_id": workspace_id, "session_id": row["session_id"], "gone": gone}
-    await conn.execute(SQL["touch_session"], params)
-    return True
+async def touched(conn: Connection, workspace_id: int, session_ids: Collection[int], *, gone: int) -> None:
+    if session_ids:
+        params = {"workspace_id": workspace_id, "session_ids": sorted(session_ids), "gone": gone}
+        await conn.execute(SQL["touch_session"], params)
 
 
 async def to_index(conn: Connection, workspace_id: int, message_ids: Sequence[int]) -> list[dict[str, Any]]:

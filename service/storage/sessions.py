@@ -13,6 +13,7 @@ from typing import Any, Literal, LiteralString
 import msgspec
 
 from service.model import ids
+from service.storage import labels
 from service.storage.database import Connection
 from service.storage.queries import load
 
@@ -154,18 +155,40 @@ class SessionPatch(msgspec.Struct, frozen=True, kw_only=True):
     expected_output: str | None = None
     tags: tuple[str, ...] | None = None
     """All tags from now on."""
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
     clear: frozenset[str] = frozenset()
 
 
-async def patch(conn: Connection, workspace_id: int, id: int, change: SessionPatch) -> None:
+LABELS = ("title", "notes", "status", "eval_ready", "eval_status", "expected_output")
+
+
+async def patch(
+    conn: Connection, workspace_id: int, id: int, change: SessionPatch, *, user_id: int | None = None
+) -> None:
     """Label a session. A session made public gets a slug, which it keeps when it is made private again."""
-    params = msgspec.structs.asdict(change) | {"workspace_id": workspace_id, "id": id}
+    await patch_all(conn, workspace_id, [id], change, user_id=user_id)
+
+
+async def patch_all(
+    conn: Connection,
+    workspace_id: int,
+    session_ids: Sequence[int],
+    change: SessionPatch,
+    *,
+    user_id: int | None,
+) -> int:
+    """Label several at once, and note who changed what. How many there are. One alone may be made public."""
+    params = msgspec.structs.asdict(change) | {"workspace_id": workspace_id, "ids": list(session_ids)}
     params |= {"clear": sorted(change.clear), "new_slug": secrets.token_urlsafe(16)}
+    params["ids"] = [row["id"] for row in await (await conn.execute(SQL["lock"], params)).fetchall()]
+    of = labels.Labelled("session", tuple(params["ids"]), workspace_id, user_id)
+    await labels.note(conn, of, labels.given(change, LABELS))
     await conn.execute(SQL["patch"], params)
-    if change.tags is not None:
-        params["tags"] = list(change.tags)
-        await conn.execute(SQL["remove_tags"], params)
-        await conn.execute(SQL["add_tags"], params)
+    if change.tags is not None or change.add_tags or change.remove_tags:
+        added = change.add_tags if change.tags is None else change.tags
+        await labels.tag(conn, of, add=added, remove=change.remove_tags, only=change.tags is not None)
+    return len(params["ids"])
 
 
 async def delete(conn: Connection, workspace_id: int, session_ids: Sequence[int]) -> None:

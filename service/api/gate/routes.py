@@ -8,7 +8,7 @@ time that its answer is sent, its connection to Postgres is back in the pool. Wh
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -17,6 +17,7 @@ import msgspec
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
+from litestar.response.streaming import ASGIStreamingResponse
 
 from service.api.gate import auth, body, limits, origins, params
 from service.api.gate.auth import NOBODY, Keys, Scope
@@ -91,10 +92,13 @@ class Call(msgspec.Struct, kw_only=True):
 
 
 class Answer(msgspec.Struct):
+    """What a handler gives. `stream`: the body, piece by piece, in place of one that would fill the memory."""
+
     body: bytes
     status: int = 200
     headers: dict[str, str] = {}
     media_type: str = JSON
+    stream: AsyncIterator[bytes] | None = None
 
 
 def answer(value: Any, *, headers: dict[str, str] | None = None) -> Answer:
@@ -166,6 +170,13 @@ def route(
             said = await handler(call, params.from_query(call.query, asks))
             if isinstance(said, ASGIResponse):
                 return said
+            if said.stream is not None:
+                return ASGIStreamingResponse(
+                    iterator=said.stream,
+                    status_code=said.status,
+                    headers=said.headers,
+                    media_type=said.media_type,
+                )
             return ASGIResponse(
                 body=said.body, status_code=said.status, headers=said.headers, media_type=said.media_type
             )

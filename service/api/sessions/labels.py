@@ -39,9 +39,24 @@ class SessionLabels(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class MessageLabels(msgspec.Struct, kw_only=True, rename="camel"):
-    """Labels of a message."""
+    """Labels of a message; without an `evalReady` of its own it is as ready as its session."""
 
+    tags: Tags | None = None
     notes: Text | None = None
+    eval_ready: bool | None = None
+    eval_status: EvalStatus | None = None
+    expected_output: Text | None = None
+
+
+class ManyLabels(msgspec.Struct, kw_only=True, rename="camel"):
+    """Labels of several; `tags` are all of them from now on, `addTags` and `removeTags` leave the others."""
+
+    tags: Tags | None = None
+    add_tags: Tags = []
+    remove_tags: Tags = []
+    notes: Text | None = None
+    status: Status | None = None
+    eval_ready: bool | None = None
     eval_status: EvalStatus | None = None
     expected_output: Text | None = None
 
@@ -77,10 +92,53 @@ def read_message(body: bytes) -> MessagePatch:
     labels = params.from_json(without_empty(given), MessageLabels)
     return MessagePatch(
         notes=labels.notes,
+        eval_ready=labels.eval_ready,
         eval_status=labels.eval_status,
         expected_output=labels.expected_output,
+        tags=tags(given, labels.tags),
+        clear=emptied_of_message(given),
+    )
+
+
+def many_sessions(given: dict[str, Any]) -> SessionPatch:
+    """Errors: `RequestError`.
+
+    >>> many_sessions({"addTags": [" a "], "notes": None}).add_tags
+    ('a',)
+    """
+    labels = params.from_json(without_empty(given), ManyLabels)
+    return SessionPatch(
+        notes=labels.notes,
+        status=labels.status,
+        eval_ready=labels.eval_ready,
+        eval_status=labels.eval_status,
+        expected_output=labels.expected_output,
+        tags=tags(given, labels.tags),
+        add_tags=trimmed(labels.add_tags),
+        remove_tags=trimmed(labels.remove_tags),
         clear=emptied(given),
     )
+
+
+def many_messages(given: dict[str, Any]) -> MessagePatch:
+    """Errors: `RequestError`."""
+    labels = params.from_json(without_empty(given), ManyLabels)
+    return MessagePatch(
+        notes=labels.notes,
+        eval_ready=labels.eval_ready,
+        eval_status=labels.eval_status,
+        expected_output=labels.expected_output,
+        tags=tags(given, labels.tags),
+        add_tags=trimmed(labels.add_tags),
+        remove_tags=trimmed(labels.remove_tags),
+        clear=emptied_of_message(given),
+    )
+
+
+def emptied_of_message(given: dict[str, Any]) -> frozenset[str]:
+    """A message's `evalReady` can be empty: then its session's counts."""
+    unmarked = {"evalReady"} if "evalReady" in given and given["evalReady"] is None else set()
+    return emptied(given) | unmarked
 
 
 def emptied(given: dict[str, Any]) -> frozenset[str]:
@@ -95,4 +153,8 @@ def tags(given: dict[str, Any], sent: list[str] | None) -> tuple[str, ...] | Non
     """Each tag once, without white space around it; `null` takes all off."""
     if sent is None:
         return () if "tags" in given else None
+    return trimmed(sent)
+
+
+def trimmed(sent: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag.strip() for tag in sent if tag.strip()))

@@ -61,7 +61,7 @@ async def label_message(call: Call, asked: Nothing) -> Answer:
     patch = labels.read_message(call.body)
     async with call.rows() as conn:
         id = await messages.now_called(conn, call.workspace_id, number(call))
-        if not await messages.patch(conn, call.workspace_id, id, patch):
+        if not await messages.patch(conn, call.workspace_id, id, patch, user_id=call.caller.user_id):
             raise NotFound("Message not found")
         row = await messages.one(conn, call.workspace_id, id)
         assert row is not None, "the patch has locked it"

@@ -125,7 +125,7 @@ async def label_session(call: Call, asked: SessionAsked) -> Answer:
     patch = labels.read_session(call.body)
     async with call.rows() as conn:
         row = await found(conn, call, call.path["id"], asked)
-        await sessions.patch(conn, call.workspace_id, row["id"], patch)
+        await sessions.patch(conn, call.workspace_id, row["id"], patch, user_id=call.caller.user_id)
         if patch.is_public not in (None, row["is_public"]):
             action: audit.Action = "session.share" if patch.is_public else "session.unshare"
             await note(conn, call, action, row["id"])

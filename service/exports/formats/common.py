@@ -95,7 +95,10 @@ def tools(said: Sequence[Said]) -> list[Json]:
         for name, value in call.args.items():
             properties.setdefault(name, schema_of(value))
     return [
-        {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": found}}}
+        {
+            "type": "function",
+            "function": {"name": name, "parameters": {"type": "object", "properties": found}},
+        }
         for name, found in sorted(seen.items())
     ]
 

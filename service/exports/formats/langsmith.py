@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from service.exports.formats.common import Json, metadata as facts, openai_messages, tools
+from service.exports.formats.common import Json, openai_messages, tools
+from service.exports.formats.common import metadata as facts
 from service.exports.model import Case
 
 SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "backscroll:langsmith")

@@ -52,7 +52,9 @@ def ended(said: Sequence[Said]) -> list[Said]:
     >>> [each.text for each in ended([Said(role="assistant", text="a"), Said(role="tool", text="b")])]
     ['a']
     """
-    last = max((place for place, each in enumerate(said) if each.role == "assistant" and each.text), default=-1)
+    last = max(
+        (place for place, each in enumerate(said) if each.role == "assistant" and each.text), default=-1
+    )
     if last < 0:
         return list(said)
     return [*said[:last], msgspec.structs.replace(said[last], calls=())]

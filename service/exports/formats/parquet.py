@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import msgspec
 
-from service.exports.formats.common import Json, metadata as facts, tools
+from service.exports.formats.common import Json, tools
+from service.exports.formats.common import metadata as facts
 from service.exports.model import Case, Said
 
 
@@ -43,3 +44,20 @@ def message(said: Said) -> Json:
 
 def text(value: object) -> str:
     return msgspec.json.encode(value).decode()
+
+
+COLUMNS: dict[str, str | dict[str, str]] = {
+    "id": "text",
+    "messages": dict.fromkeys(("role", "content", "reasoning", "tool_calls", "tool_call_id", "name"), "text"),
+    "tools": "text",
+    "input": "text",
+    "output": "text",
+    "expected": "text",
+    "source": "text",
+    "model": "text",
+    "session_id": "text",
+    "turn": "int",
+    "split": "text",
+    "metadata": "text",
+}
+"""Names to types; an object is a list of such objects."""

@@ -7,7 +7,10 @@ select created_at, id, session_id from messages where workspace_id = %(workspace
 select message_id from former_messages where workspace_id = %(workspace_id)s and id = %(id)s;
 
 -- name: one
-select m.*, (
+-- A message with its place in the session's order and its tags.
+select m.*, array(
+    select tag from message_tags t where t.workspace_id = m.workspace_id and t.message_id = m.id order by tag
+) as tags, (
     select count(*) from messages b
     where b.workspace_id = m.workspace_id and b.session_id = m.session_id
         and (b.created_at, b.id) < (m.created_at, m.id)
@@ -34,7 +37,9 @@ with ordered as (
     from messages
     where workspace_id = %(workspace_id)s and session_id = %(session_id)s
 )
-select m.*, o.seq
+select m.*, o.seq, array(
+    select tag from message_tags t where t.workspace_id = m.workspace_id and t.message_id = m.id order by tag
+) as tags
 from ordered o join messages m on m.workspace_id = %(workspace_id)s and m.id = o.id
 where o.seq >= %(first)s and o.seq < %(first)s + %(limit)s::bigint
 order by o.seq;
@@ -77,8 +82,9 @@ order by message_id, record_id;
 -- name: lock_session
 -- First the session, then its message: the order in which sync takes them.
 select s.id from sessions s
-where s.workspace_id = %(workspace_id)s and s.id = (
-    select session_id from messages where workspace_id = %(workspace_id)s and id = %(id)s)
+where s.workspace_id = %(workspace_id)s and s.id in (
+    select session_id from messages where workspace_id = %(workspace_id)s and id = any(%(ids)s))
+order by s.id
 for no key update;
 
 -- name: lock_related
@@ -131,9 +137,10 @@ where workspace_id = %(workspace_id)s and id = %(session_id)s;
 update messages set
     notes = case when %(clear)s::text[] @> '{notes}' then null else coalesce(%(notes)s, notes) end,
     eval_status = case when %(clear)s::text[] @> '{evalStatus}' then null else coalesce(%(eval_status)s, eval_status) end,
-    expected_output = case when %(clear)s::text[] @> '{expectedOutput}' then null else coalesce(%(expected_output)s, expected_output) end
-where workspace_id = %(workspace_id)s and id = %(id)s
-returning session_id;
+    expected_output = case when %(clear)s::text[] @> '{expectedOutput}' then null else coalesce(%(expected_output)s, expected_output) end,
+    eval_ready = case when %(clear)s::text[] @> '{evalReady}' then null else coalesce(%(eval_ready)s, eval_ready) end
+where workspace_id = %(workspace_id)s and id = any(%(ids)s)
+returning id, session_id;
 
 -- name: bury
 -- Under every id by which it was known: whichever of them a client or an import names, it stays deleted.
@@ -177,7 +184,7 @@ delete from messages where workspace_id = %(workspace_id)s and id = %(id)s retur
 -- name: touch_session
 -- The session's version changes with any message or label.
 update sessions set message_count = message_count - %(gone)s
-where workspace_id = %(workspace_id)s and id = %(session_id)s;
+where workspace_id = %(workspace_id)s and id = any(%(session_ids)s);
 
 -- name: to_index
 -- Messages with the facts of their sessions, as both indexes need them. Written so that it begins with the

@@ -27,8 +27,12 @@ union
 select external_id from tombstones where workspace_id = %(workspace_id)s and kind = 'session'
 order by external_id;
 
+-- name: lock
+-- In the order of their ids, so that two who label many do not wait for each other.
+select id from sessions where workspace_id = %(workspace_id)s and id = any(%(ids)s) order by id for no key update;
+
 -- name: patch
--- Labels and the title; a title given by a person stands above what clients send. Touches the row in
+-- Labels and the title, of several at once; a title given by a person stands above what clients send. Touches the row in
 -- any case, so that its version changes with its tags.
 update sessions set
     title = coalesce(%(title)s, title),
@@ -44,16 +48,7 @@ update sessions set
     expected_output = case when %(clear)s::text[] @> '{expectedOutput}' then null else coalesce(%(expected_output)s, expected_output) end,
     slug = case when %(is_public)s then coalesce(slug, %(new_slug)s) else slug end,
     is_public = coalesce(%(is_public)s, is_public)
-where workspace_id = %(workspace_id)s and id = %(id)s;
-
--- name: remove_tags
-delete from session_tags
-where workspace_id = %(workspace_id)s and session_id = %(id)s and not (tag = any(%(tags)s));
-
--- name: add_tags
-insert into session_tags (workspace_id, session_id, tag)
-select %(workspace_id)s, %(id)s, tag from unnest(%(tags)s::text[]) as tag
-on conflict do nothing;
+where workspace_id = %(workspace_id)s and id = any(%(ids)s);
 
 -- name: bury
 -- A session whose source was only assumed is buried for every source.

@@ -1,0 +1,98 @@
+"""Eval sets as files. The file is made whole before its first byte is sent: its head says what it holds.
+
+Rule: memory stays flat whatever the set; the file lies below the home until it is sent, and no transaction is open while
+a slow reader takes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from service.api import examples, shapes
+from service.api.evals import asking
+from service.api.evals.asking import SetAsked, SetBody
+from service.api.evals.making import make
+from service.api.evals.selecting import NONE_FIT, Selection, select
+from service.api.gate.routes import Answer, Call, route
+from service.api.search.asking import SearchAsked
+from service.errors import NotFound
+from service.exports.formats import MEDIA_TYPES
+from service.exports.manifest import header, manifest
+from service.exports.writing import Writer
+from service.model import json_items
+from service.privacy.cleaning import Cleaner
+
+CHUNK_BYTES = 256 * 1024
+DESCRIPTION = (
+    "Makes an eval set of marked sessions and turns, or of those that are named. `X-Export-Sessions` and "
+    "`X-Export-TestCases` count what is in it, `X-Export-Manifest` is its manifest as JSON: filters, counts, what was "
+    "left out and why, what was cut, warnings, and the SHA-256 of the file. The order and the ids of cases "
+    "(`session:turn`) are the same each time. An archive holds the manifest too, and a file a split."
+)
+
+
+@route(
+    "GET", "/api/export/evals", scope="read", summary="Export an eval set", description=DESCRIPTION, asks=SetAsked,
+    gives="application/x-ndjson", example=examples.EVAL_SET, errors=(400, 404),
+)  # fmt: skip
+async def export_set(call: Call, asked: SetAsked) -> Answer:
+    return await export(call, asked, None)
+
+
+@route(
+    "POST", "/api/export/evals", scope="read", summary="Export an eval set from a search", asks=SetAsked,
+    description="With the body of a search: a set of what it finds, up to its `limit`; with `groupBy` message of the "
+    "turns around its hits. " + DESCRIPTION,
+    takes=SetBody, gives="application/x-ndjson", example=examples.EVAL_SET, example_body=examples.EVAL_SET_BODY,
+    errors=(400, 404, 413),
+)  # fmt: skip
+async def export_search(call: Call, asked: SetAsked) -> Answer:
+    return await export(call, *asking.from_body(json_items.read_object(call.body), asked))
+
+
+async def export(call: Call, asked: SetAsked, search: SearchAsked | None) -> Answer:
+    """Errors: `RequestError`; `NotFound` when no session or none of its turns fits."""
+    asking.shares(asked)
+    selection = await select(call, asked, search)
+    folder = tempfile.TemporaryDirectory(prefix="export-", dir=call.resources.settings.home)
+    try:
+        return await made(call, asked, search, selection, folder)
+    except BaseException:
+        folder.cleanup()
+        raise
+
+
+async def made(
+    call: Call, asked: SetAsked, search: SearchAsked | None, selection: Selection, folder: tempfile.TemporaryDirectory[str]
+) -> Answer:  # fmt: skip
+    stem = f"backscroll-{asked.format}-{call.now:%Y-%m-%d}"
+    writer = Writer(
+        Path(folder.name), asked.format, stem=stem, metadata=asked.include_metadata, archive=asked.archive
+    )
+    cleaner = Cleaner(redact=asked.redact, anonymize=asked.anonymize)
+    tally = await make(call, asked, selection, cleaner, writer.add)
+    if not tally.cases:
+        raise NotFound(NONE_FIT)
+    filters, options = asking.plain(asked, search)
+    files = await asyncio.to_thread(writer.finish)
+    now_ms = shapes.epoch_ms(call.now)
+    told = manifest(asked.format, tally, cleaner, files, filters=filters, options=options, now_ms=now_ms)
+    path = await asyncio.to_thread(writer.close, told)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{stem}.{writer.ending}"',
+        "Content-Length": str(path.stat().st_size),
+        "X-Export-Sessions": str(tally.sessions),
+        "X-Export-TestCases": str(tally.cases),
+        "X-Export-Manifest": header(told),
+    }
+    return Answer(b"", headers=headers, media_type=MEDIA_TYPES[writer.ending], stream=sent(path, folder))
+
+
+async def sent(path: Path, folder: tempfile.TemporaryDirectory[str]) -> AsyncIterator[bytes]:
+    """The file in pieces; the folder goes with it, also where nobody reads on."""
+    with folder, path.open("rb") as file:
+        while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+            yield chunk
