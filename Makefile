@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients crash-test soak check audit fuzz bench lock schema clean
+.PHONY: help run test test-clients test-exporters crash-test soak check audit fuzz bench lock schema clean
 
 help: ## print these verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -16,6 +16,9 @@ test: $(VENV)/.dev ## install, run all tests against a Postgres that they start 
 
 test-clients: $(VENV)/.dev ## run real client plugins from npm against a service (needs Node)
 	$(BIN)/python -m pytest -m clients tests/acceptance
+
+test-exporters: $(VENV)/.dev ## read exports of real transcripts with the libraries that they are for (network; Node for one)
+	$(BIN)/python -m pytest -m exporters tests/acceptance
 
 crash-test: $(VENV)/.dev ## kill everything at random, 50 times, while it is written to; nothing may be lost (half an hour; ROUNDS=, SEED=)
 	PYTHONPATH=. $(BIN)/python tests/endurance/crash.py --rounds $(or $(ROUNDS),50) $(if $(SEED),--seed $(SEED)) --json crash-test.json

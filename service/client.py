@@ -6,7 +6,7 @@ with Client.of(from_environment()) as backscroll:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -29,6 +29,8 @@ from service.settings import Settings
 
 Json = dict[str, Any]
 TIMEOUT_S = 60.0
+EXPORT_TIMEOUT_S = 3600.0
+"""A set is made whole before its first byte comes."""
 PAGE = 500
 FILES_PAGE = 5000
 NEAR = ("127.0.0.1", "localhost", "::1")
@@ -156,6 +158,27 @@ class Client:
         """Change a session's title, tags, notes, status and so on."""
         return self._call("PATCH", f"/api/sessions/{session_id}", json=fields)
 
+    def label_many(self, **order: Any) -> Json:
+        """The answer of POST /api/evals/labels."""
+        return self._call("POST", "/api/evals/labels", json=order)
+
+    def evals(self, **filters: Any) -> Json:
+        """A page of marked sessions, with counts over all of them."""
+        return self._call("GET", "/api/evals", params=filters)
+
+    def preview_set(self, asked: Mapping[str, Any]) -> Json:
+        """What an export of the same would hold."""
+        return self._call("POST", "/api/evals/preview", json=dict(asked))
+
+    def export_set(self, asked: Mapping[str, Any], put: Callable[[bytes], object]) -> Mapping[str, str]:
+        """Give an eval set to `put`, piece by piece; the headers tell what it holds."""
+        return self._stream("POST", "/api/export/evals", put, json=dict(asked))
+
+    def export_session(self, session_id: str, put: Callable[[bytes], object], **asked: Any) -> int:
+        """Give a session to `put`: 1."""
+        self._stream("GET", "/api/export", put, params={"id": session_id, **asked})
+        return 1
+
     def delete(self, session_id: str) -> Json:
         return self._call("DELETE", f"/api/sessions/{session_id}")
 
@@ -177,6 +200,24 @@ class Client:
             raise refusal(answer, url=self.url)
         self.commit = answer.headers.get("X-Commit", self.commit)
         return {"text": answer.text} if text else self._json(answer)
+
+    def _stream(
+        self, method: str, path: str, put: Callable[[bytes], object], *, params: Any = None, json: Any = None
+    ) -> Mapping[str, str]:
+        try:
+            with self._http.stream(
+                method, path, params=params, json=json, timeout=EXPORT_TIMEOUT_S
+            ) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise refusal(answer, url=self.url)
+                for piece in answer.iter_bytes():
+                    put(piece)
+                return answer.headers
+        except httpx.RequestError as error:
+            raise Unreachable(
+                f"Backscroll at {self.url} does not answer, or broke off: look at its log and try again."
+            ) from error
 
     def _json(self, answer: httpx.Response) -> Json:
         """Errors: `Unreachable` for what no Backscroll answers, as a proxy or another program does."""

@@ -8,6 +8,7 @@
     people.py      workspace user member key
     auditing.py    audit
     upkeep.py      reindex rollup doctor sample
+    evals.py       evals export, workspace privacy
     backup.py      backup restore, workspace retention
     output.py      results, tables and JSON on the terminal
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import click
 
-from service.cli import asking, auditing, backup, people, processes, upkeep, usage
+from service.cli import asking, auditing, backup, evals, people, processes, upkeep, usage
 from service.cli.flags import Verbs
 from service.cli.importing import verbs as importing
 
@@ -44,6 +45,7 @@ for verb in (
     *importing.VERBS,
     *asking.VERBS,
     *usage.VERBS,
+    *evals.VERBS,
     *people.VERBS,
     *auditing.VERBS,
     *upkeep.VERBS,

@@ -37,6 +37,8 @@ class Findings:
         self._whole, self._raw = whole, raw
         self._sessions: dict[str, bool] = {}
         """In the order in which something of them went out; whether raw lines did too."""
+        self._sources: dict[str, str] = {}
+        """Of sessions that are not of the format's own source."""
         self._stream = start.stream
         self.dropped = False
         """Whether raw lines are lost, since the file had no session for too long."""
@@ -79,6 +81,8 @@ class Findings:
 
     def add(self, found: Found) -> None:
         """Something that the parser found, or that was never fed to it."""
+        if isinstance(found, FoundSession) and found.write.source:
+            self._sources[found.write.external_id] = found.write.source
         if isinstance(found, LeftOut):
             self._leave_out(found)
         elif isinstance(found, FoundMessage):
@@ -185,7 +189,7 @@ class Findings:
             lines = [line for line in self._owned[session] if line[0] < before]
             self._owned[session] = [line for line in self._owned[session] if line[0] >= before]
             for line in raw_lines(
-                lines, session=session, source=self._format.source, format=self._format.name,
+                lines, session=session, source=self._sources.get(session, self._format.source), format=self._format.name,
                 stream=self.stream, path=self._path, whole=self._whole and not sent,
             ):  # fmt: skip
                 self._put(line)

@@ -140,7 +140,12 @@ def _chat(record: Record) -> bool:
     )  # fmt: skip
 
 
+def _backscroll(record: Record) -> bool:
+    return record.get("type") == "session" and "backscroll" in record and "externalId" in record
+
+
 _FORMATS = {
+    "backscroll": _backscroll,
     "codex": _codex,
     "gemini": _gemini,
     "pi": _pi,

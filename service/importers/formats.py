@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service.importers import (
     aider,
+    backscroll,
     chat,
     claude_code,
     codex,
@@ -21,7 +22,20 @@ from service.model.sources import canonical
 
 FORMATS: dict[str, Format] = {
     module.FORMAT.name: bounded(module.FORMAT)
-    for module in (claude_code, codex, opencode, gemini, aider, pi, droid, copilot, cursor, chat, specstory)
+    for module in (
+        claude_code,
+        codex,
+        opencode,
+        gemini,
+        aider,
+        pi,
+        droid,
+        copilot,
+        cursor,
+        chat,
+        specstory,
+        backscroll,
+    )
 }
 
 

@@ -23,6 +23,7 @@ Action = Literal[
     "workspace.delete",
     "workspace.retention",
     "workspace.restore",
+    "workspace.privacy",
     "user.create",
     "member.set",
     "member.remove",
@@ -37,7 +38,8 @@ Action = Literal[
     "backup.restore",
 ]
 """`workspace.close`: its members and keys went, the first step of deleting it. `workspace.retention`: how long it keeps sessions
-was set; `session.expire`: one went by that. `workspace.restore`: an import brought back what was deleted."""
+was set; `session.expire`: one went by that. `workspace.restore`: an import brought back what was deleted. `workspace.privacy`: what is taken
+out of texts before they are stored was turned on or off."""
 
 
 class Line(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

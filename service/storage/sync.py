@@ -14,6 +14,7 @@ import msgspec
 
 from service.model.message import MessageWrite
 from service.model.session import SessionWrite
+from service.storage import privacy
 from service.storage.attempts import Refused, in_one_transaction
 from service.storage.batch import Batch, session_writes
 from service.storage.database import Connection, Database
@@ -47,6 +48,8 @@ async def apply(
 
     async def work(conn: Connection) -> Applied:
         batch = Batch(conn, workspace_id=workspace_id, user_id=user_id, now=now)
+        if by := await privacy.cleaner(conn, workspace_id):
+            return await store(batch, *await privacy.cleaned(by, sessions, messages))
         return await store(batch, sessions, messages)
 
     return await in_one_transaction(db, workspace_id, work)

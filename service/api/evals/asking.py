@@ -41,7 +41,7 @@ class EvalsFilter(msgspec.Struct, kw_only=True):
     status: list[Status] = []
     date_from: Annotated[Moment, Meta(description="Created at or after this date.")] = None
     date_to: Annotated[Moment, Meta(description="Created on this day or before.")] = None
-    min_tokens: Annotated[int | None, Meta(ge=0, le=2**62)] = None
+    min_tokens: Annotated[int, Meta(ge=0, le=2**62)] | None = None
     tz: Zone = "UTC"
 
 

@@ -49,7 +49,7 @@ FORMATS: dict[FormatName, Format] = {
     "openai-finetune": Format(record=openai.example, mode="full", keeps_split=False),
     "ragas": Format(record=ragas.single, keeps_split=False),
     "ragas-multi": Format(record=ragas.multi, mode="full", keeps_split=False),
-    "promptfoo": Format(record=promptfoo.test),
+    "promptfoo": Format(record=promptfoo.entry),
     "inspect": Format(record=inspect_ai.sample),
     "langsmith": Format(record=langsmith.example),
     "sharegpt": Format(record=sharegpt.conversation, mode="full", keeps_split=False),

@@ -10,7 +10,11 @@ import re
 from service.exports.formats.common import Json, with_metadata
 from service.exports.model import Case
 
-OPENERS = re.compile(r"\{[{%#]")
+OPENERS = re.compile(r"\{(?=[{%#])")
+CLOSER = re.compile(r"(?<=#)\}")
+"""Without a comment it ends one, which is an error."""
+ADDRESS = re.compile(r"[a-z][a-z+.-]*:")
+NOTHING = "{{ '' }}"
 TASKS = (
     ("bug_fix", re.compile(r"\b(bug|fix|error|fail\w*|crash\w*|broken|exception)\b", re.I)),
     ("refactoring", re.compile(r"\b(refactor\w*|clean ?up|rename|simplif\w*|restructure)\b", re.I)),
@@ -19,7 +23,7 @@ TASKS = (
 )
 
 
-def test(case: Case, metadata: bool) -> Json:
+def entry(case: Case, metadata: bool) -> Json:
     """One test; what is expected becomes an assertion that a model judges."""
     record: Json = {
         "description": plain(case.id),
@@ -34,10 +38,16 @@ def test(case: Case, metadata: bool) -> Json:
 def plain(text: str) -> str:
     """A text that renders as itself.
 
-    >>> plain("a {{ b }} {% c %}")
-    "a {{ '{{' }} b }} {{ '{%' }} c %}"
+    A brace of a tag is written as an expression, so that neither Nunjucks nor what looks for variables beforehand sees
+    one. A text that begins like an address would be loaded (a program would be run), and one newline at the end would be
+    cut: an empty expression stands before the one and behind the other.
+
+    >>> plain("a {{ b }} {% c %}"), plain("file:///etc/passwd")
+    ("a {{ '{' }}{ b }} {{ '{' }}% c %}", "{{ '' }}file:///etc/passwd")
     """
-    return OPENERS.sub(lambda found: "{{ '" + found[0] + "' }}", text)
+    text = CLOSER.sub("{{ '}' }}", OPENERS.sub("{{ '{' }}", text))
+    before = NOTHING if ADDRESS.match(text) else ""
+    return before + text + (NOTHING if text.endswith("\n") else "")
 
 
 def task(text: str) -> str:

@@ -6,6 +6,7 @@ messages meet those that a client has brought is decided in `twins.py`. The same
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -15,7 +16,9 @@ import msgspec
 
 from service.model.imported import FilePosition, ImportedMessage, RawChunk
 from service.model.session import SessionWrite
-from service.storage import audit
+from service.privacy import writes
+from service.privacy.cleaning import Cleaner
+from service.storage import audit, privacy
 from service.storage.arrays import array
 from service.storage.attempts import in_one_transaction
 from service.storage.batch import Batch, session_writes
@@ -81,11 +84,32 @@ async def apply(
             transcript=True,
             exact=exact is not None,
         )
+        if by := await privacy.cleaner(conn, workspace_id):
+            clean, unkept = await asyncio.to_thread(cleaned, brought, by)
+            imported = await asked(batch, clean)
+            for place in unkept:
+                imported.chunks.insert(place, "stored")
+            return imported
+        return await asked(batch, brought)
+
+    async def asked(batch: Batch, brought: Brought) -> Imported:
         if restore and await lift(batch, brought):
-            await audit.record(conn, workspace_id, "workspace.restore", workspace_id, user_id=user_id)
+            await audit.record(batch.conn, workspace_id, "workspace.restore", workspace_id, user_id=user_id)
         return await store(batch, brought, exact=exact)
 
     return await in_one_transaction(db, workspace_id, work)
+
+
+def cleaned(brought: Brought, by: Cleaner) -> tuple[Brought, list[int]]:
+    """Without what the workspace does not want stored, and the places of raw chunks of which nothing is left, ascending."""
+    chunks = [writes.chunk(each, by) for each in brought.chunks]
+    clean = Brought(
+        sessions=[writes.session(each, by) for each in brought.sessions],
+        messages=[writes.imported(each, by) for each in brought.messages],
+        chunks=[each for each in chunks if each is not None],
+        files=[writes.position(each, by) for each in brought.files],
+    )
+    return clean, [place for place, each in enumerate(chunks) if each is None]
 
 
 async def store(batch: Batch, brought: Brought, *, exact: str | None = None) -> Imported:
