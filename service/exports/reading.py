@@ -50,8 +50,8 @@ class _Reading:
         self.found = Read()
         self.drafts: list[Said] = []
         self.results: dict[str, _Result] = {}
-        self.known: dict[str, str] = {}
-        """The client's id of a call to ours."""
+        self.known: dict[str, list[str]] = {}
+        """The client's id of calls to ours, in their order."""
         self.used: set[str] = set()
         self.open: list[str] = []
         """Calls without a result so far, the latest last."""
@@ -61,10 +61,11 @@ class _Reading:
         drafts = [self._draft(row) for row in rows]
         for row, draft in zip(rows, drafts, strict=True):
             self._take_results(row, draft)
-        for draft in drafts:
-            if draft.text or draft.calls or draft.reasoning:
-                self.found.said.append(draft)
-                self.found.said += [self._result_of(call, draft.message_id) for call in draft.calls]
+        for row, draft in zip(rows, drafts, strict=True):
+            for said in spoken(row["role"], draft):
+                if said.text or said.calls or said.reasoning:
+                    self.found.said.append(said)
+                    self.found.said += [self._result_of(call, said.message_id) for call in said.calls]
         return self.found
 
     def _draft(self, row: Row) -> Said:
@@ -93,7 +94,7 @@ class _Reading:
         told = raw_members.string(members.get("toolCallId")) or ""
         args, text = arguments(members.get("args"))
         id = self._free(told)
-        self.known[told or id] = id
+        self.known.setdefault(told or id, []).append(id)
         self.open.append(id)
         return Call(
             id=id, name=raw_members.string(members.get("toolName")) or "tool", args=args, args_json=text
@@ -120,10 +121,10 @@ class _Reading:
             self._place(self._call_of(None, own), _Result(row["text"], False, ""))
 
     def _call_of(self, told: str | None, own: Sequence[str]) -> str | None:
-        """The call that a result answers: by its id, else the first open one of the same message, else the first open."""
-        if told is not None:
-            return self.known.get(told)
-        return next(iter([id for id in own if id in self.open] or self.open), None)
+        """The call that a result answers: of that id, or any; of the same message, else the first that is open."""
+        named = self.open if told is None else self.known.get(told, [])
+        of_message = [id for id in own if id in named and id in self.open]
+        return next(iter(of_message or [id for id in named if id in self.open] or named), None)
 
     def _place(self, call_id: str | None, result: _Result) -> None:
         if call_id is None or call_id in self.results:
@@ -143,6 +144,14 @@ class _Reading:
             answered=result is not None,
             message_id=message_id,
         )
+
+
+def spoken(role: str, draft: Said) -> list[Said]:
+    """A row of a person that holds calls, as some clients keep them, is their words and then the assistant's calls."""
+    if role != "user" or not draft.calls:
+        return [draft]
+    words = msgspec.structs.replace(draft, role="user", calls=())
+    return [words, msgspec.structs.replace(draft, text="", reasoning="")]
 
 
 def whole(text: str | None, parts: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 HEADINGS = {"user": "User", "assistant": "Assistant", "system": "System", "tool": "Tool"}
 CSV_COLUMNS = (
     "seq", "id", "externalId", "role", "createdAt", "model", "promptTokens", "completionTokens", "cacheReadTokens",
-    "cacheWriteTokens", "cost", "durationMs", "tools", "textContent",
+    "cacheWriteTokens", "cost", "durationMs", "tools", "textContent", "parts",
 )  # fmt: skip
 
 Json = Mapping[str, Any]
@@ -95,5 +95,6 @@ def table(messages: Sequence[Json]) -> str:
             part["content"].get("toolName", "") for part in message["parts"] if part["type"] == "tool-call"
         ]
         row = {**message, "createdAt": iso(message["createdAt"]), "tools": " ".join(tools)}
+        row["parts"] = msgspec.json.encode(message["parts"]).decode() if message["parts"] else ""
         rows.writerow([row.get(name, "") for name in CSV_COLUMNS])
     return out.getvalue()

@@ -17,6 +17,8 @@ from service.privacy.providers import KEYWORDS, PROVIDERS
 
 SHORTEST, LONGEST = 8, 2000
 NAME_CHARS = 60
+DIGITS = 15
+"""A shorter number is a count or a time."""
 
 
 class Span(NamedTuple):
@@ -87,27 +89,34 @@ def _url_spans(text: str, lower: str) -> Iterator[Span]:
                 yield Span(*match.span(1), "url-password")
 
 
-_HEADER = re.compile(r"""\b(?:basic|bearer|digest)\s{1,3}([A-Za-z0-9+/_.~-]{12,2000}={0,2})""", re.I)
+_HEADER = re.compile(
+    r"""(?:\b(?:basic|bearer|digest)\s{1,3}|\bauthorization["']?\s{0,3}[:=]\s{0,3}["']?(?:[\w-]{1,20}\s{1,3})?)"""
+    r"""([A-Za-z0-9+/_.~-]{12,2000}={0,2})""",
+    re.I,
+)
 _CURL = re.compile(
     r"""\bcurl\b[^\n]{0,300}?\s(?:-u|--user)[\s=]{0,2}["']?[^\s:"'$<]{1,80}:([^\s"'$<]{3,200})"""
 )
 
 
 def _header_spans(text: str, lower: str) -> Iterator[Span]:
-    if "basic" in lower or "bearer" in lower or "digest" in lower:
+    if any(word in lower for word in ("basic", "bearer", "digest", "authorization")):
         for match in _HEADER.finditer(text):
             if _random(match[1], "authorization"):
                 yield Span(*match.span(1), "authorization-header")
     if "curl" in lower:
         for match in _CURL.finditer(text):
-            if not _placeholder(match[1]) and match[1].lower() not in _COMMON:
-                yield Span(*match.span(1), "url-password")
+            group = 1 if match[1] else 2
+            if not _placeholder(match[group]) and match[group].lower() not in _COMMON:
+                yield Span(*match.span(group), "url-password")
 
 
 _NAMED = re.compile(
     r"""(?:secret|token|passw|pwd|passphrase|key|cred|auth)[\w.-]{0,40}"""
-    r"""(?:\\?["'`\])]){0,3}[ \t]{0,20}(?::=|=>|===?|\|\|:|\?=|=|:|,|>)[ \t]{0,20}(?:[=>|][ \t]?)?(?:[bru]?\\?["'`]{1,3})?"""
-    r"""([^\s"'`,;<>()\[\]{}|\\&]{8,2000})""",
+    # What closes the name, a type that is declared, and what assigns.
+    r"""(?:\\?["'`\])]){0,3}(?:[ \t]{1,4}[A-Za-z][\w.]{0,20}(?=[ \t]{0,4}=))?[ \t]{0,20}"""
+    r"""(?::{1,3}=|[.+?]=|=>|={1,3}|\|\|:|:|,|>\s{0,20}(?=[^\s<]))[ \t]{0,20}(?:[=>|][ \t]?)?(?:[bru]?\\?["'`]{1,3})?"""
+    r"""([^\s"'`,;<>()\[\]{}\\&]{8,2000})""",
     re.I,
 )
 _NAME_BEFORE = re.compile(r"[\w.-]*\Z")
@@ -167,7 +176,7 @@ def _key_like(name: str) -> bool:
 
 
 _PLACEHOLDER = re.compile(
-    r"(?i)x{5,}|\*{3,}|\.{3,}|0{8,}|12345678|abcdefgh|your[_-]|[_-]?here\b|example|placeholder|changeme|redacted|dummy|sample|"
+    r"(?i)x{5,}|\*{3,}|\.{3,}|0{8,}|your[_-]|[_-]?here\b|example|placeholder|changeme|redacted|dummy|sample|"
     r"my[_-]?(?:token|key|secret|password)|insert[_-]|<[^>]+>|\$\{|\{\{|%\(|process\.env|os\.environ|getenv|todo|lorem"
 )
 _COMMON_TEXT = """
@@ -175,7 +184,7 @@ password pass secret postgres root admin user test guest token pwd passwd exampl
 """
 _COMMON = frozenset(_COMMON_TEXT.split())
 _CODE = re.compile(
-    r"[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$][\w$]*)+\(?|[\w./@-]*/[\w./@-]*\.[a-z]{1,5}|[\w-]+\.(?:com|org|io|net|dev|py|ts|tsx|js|md|json|ya?ml|rs|go)\b.*"
+    r"[A-Za-z_$][A-Za-z_$]*\d{0,2}(?:\??\.[A-Za-z_$][A-Za-z_$]*\d{0,2})+\(?|[\w./@-]*/[\w./@-]*\.[a-z]{1,5}|[\w-]+\.(?:com|org|io|net|dev|py|ts|tsx|js|md|json|ya?ml|rs|go)\b.*"
 )
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
 _WORDY = re.compile(r"(?:[A-Za-z]{2,}[_./:-]?)+\d{0,3}")
@@ -190,6 +199,8 @@ def _random(value: str, name: str) -> bool:
         return False
     if "/" in value and _PATH.fullmatch(value) and not re.search(r"[A-Z].*\d|\d.*[A-Z]", value):
         return False
+    if value.isdigit():
+        return len(value) >= DIGITS and entropy(value) > 2
     if not (any(map(str.isdigit, value)) and any(map(str.isalpha, value))):
         return False
     if "pass" in name.lower() or "pwd" in name.lower():

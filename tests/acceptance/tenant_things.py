@@ -12,6 +12,9 @@ from service.model import zstd
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 TABLES = ("message_records", "message_lines", "raw_chunks", "import_files", "usage_records", "usage_rates")
 TABLES = ("message_records", "message_lines", "raw_chunks", "import_files", "saved_searches")
+TABLES = (
+    "message_records", "message_lines", "raw_chunks", "import_files", "usage_records", "usage_rates", "message_tags", "label_history",
+)  # fmt: skip
 
 
 def batch(session: str, word: str) -> dict[str, Any]:
@@ -94,6 +97,34 @@ REPORTS = {
 """Reports of usage, with the days that the sessions here are of."""
 
 CALLS: dict[str, list[tuple[str, str, Any]]] = {
+    # First: what is marked here is what the lists and sets below are made of.
+    "POST /api/evals/labels": [
+        (
+            "POST",
+            "/api/evals/labels",
+            {"ids": ["{s}"], "set": {"evalReady": True, "expectedOutput": "x", "addTags": ["mine"]}},
+        ),
+        (
+            "POST",
+            "/api/evals/labels",
+            {"messages": ["{m}"], "set": {"evalStatus": "golden", "addTags": ["mine"]}},
+        ),
+        ("POST", "/api/evals/labels", {"filter": {"tags": ["{v}"]}, "set": {"notes": "mine"}}),
+        ("POST", "/api/evals/labels", {"search": {"q": "{v}"}, "set": {"status": "mine"}}),
+    ],
+    "GET /api/evals": [
+        ("GET", "/api/evals", None),
+        *[("GET", f"/api/evals?{name}={{v}}", None) for name in ("tool", "model", "project", "tags")],
+    ],
+    "GET /api/evals/history": [("GET", "/api/evals/history?id={s}", None)],
+    "GET /api/evals/preview": [("GET", "/api/evals/preview?ids={s}", None)],
+    "POST /api/evals/preview": [("POST", "/api/evals/preview", {"ids": ["{s}"], "format": "openai"})],
+    "GET /api/export/evals": [("GET", "/api/export/evals?ids={s}", None)],
+    "POST /api/export/evals": [("POST", "/api/export/evals", {"ids": ["{s}"], "format": "sharegpt"})],
+    "GET /api/export": [
+        ("GET", f"/api/export?id={{s}}&format={format}", None)
+        for format in ("json", "jsonl", "markdown", "csv")
+    ],
     "GET /api/context": [
         ("GET", "/api/context?q=hello&window=3", None),
         ("GET", "/api/context?q={v}&format=messages", None),

@@ -72,6 +72,7 @@ async def plant(db: Database, workspace_id: int, user_id: int) -> None:
         line = people.RequestLine(workspace_id, key_id, NOW, "GET", "/", 200, 1.0)
         await people.log_requests(conn, workspace_id, [line])
         (message,) = await messages.page(conn, workspace_id, session["id"], limit=1)
+        await messages.patch(conn, workspace_id, message["id"], messages.MessagePatch(tags=("t",)))
         await plant_derived(conn, workspace_id, session["id"], message["id"])
 
 

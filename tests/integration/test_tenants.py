@@ -54,6 +54,7 @@ SYSTEM_MAY = {
 HANGING = {
     "sessions", "session_tags", "messages", "parts", "message_records", "former_messages", "message_lines", "raw_chunks",
     "passages", "embeddings", "embedding_queue", "import_files", "session_totals", "usage_records",
+    "message_tags", "label_history",
 }  # fmt: skip
 """What goes with a session."""
 

@@ -76,8 +76,7 @@ class ExportParser:
             parent_external_id=record.identifier(values.get("parentExternalId")),
             created_at=_time(values.get("createdAt")),
             cost_usd=_cost(values),
-            **{field: record.text(values.get(name)) for field, name in _NAMES.items()},
-            **{field: record.count(values.get(name)) for field, name in _COUNTS.items()},  # type: ignore[arg-type]
+            **_told(values),
         )
         return FoundSession(write, (line.offset,))
 
@@ -86,16 +85,25 @@ class ExportParser:
         write = MessageWrite(
             session_external_id=self._current.session,
             external_id=id,
-            role=role if role in get_args(Role) else "unknown",
+            role=msgspec.convert(role if role in get_args(Role) else "unknown", Role),
             source=self._current.source,
             text=record.text(values.get("textContent")),
             parts=_parts(parts),
             model=record.text(values.get("model")),
             created_at=_time(values.get("createdAt")),
             cost_usd=_cost(values),
-            **{field: record.count(values.get(name)) for field, name in _COUNTS.items()},  # type: ignore[arg-type]
+            **_counts(values),
         )
         return FoundMessage(write, records=(id,), lines=(line.offset,))
+
+
+def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field: record.text(values.get(name)) for field, name in _NAMES.items()}
+    return {**names, **_counts(values)}
+
+
+def _counts(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: record.count(values.get(name)) for field, name in _COUNTS.items()}
 
 
 def _parts(raw: Raw | None) -> tuple[Part, ...] | None:
