@@ -293,6 +293,7 @@ class Batch:
     async def lead_on(self, params: Mapping[str, Any]) -> Counter[int]:
         """Delete rows that turned out to be others, to which their ids lead from now on; how many went by session."""
         await self.conn.execute(SQL["move_former"], params)
+        await self.conn.execute(SQL["move_labels"], params)
         await self.conn.execute(SQL["insert_former"], params)
         cursor = await self.conn.execute(SQL["delete_absorbed"], params)
         return Counter(row["session_id"] for row in await cursor.fetchall())

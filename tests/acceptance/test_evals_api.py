@@ -308,3 +308,42 @@ def test_it_exports_one_session(planted: httpx.Client, format: str) -> None:
     assert "ada_l" not in clean.text
     assert planted.get("/api/export").json()["error"] == "Missing session ID"
     assert planted.get("/api/export", params={"id": "none"}).json()["error"] == "Session not found"
+
+
+def test_it_keeps_labels_where_a_transcript_meets_a_plugin(api: httpx.Client) -> None:
+    """A plugin's row that turns out to be a transcript's message gives it its mark, tags and their history."""
+    said_twice = "Why does the login loop after the redirect?"
+    session = {"externalId": "met", "source": "claude-code"}
+    rows = [
+        {"sessionExternalId": "met", "externalId": f"tool-{n}", "role": "assistant", "source": "claude-code",
+         "parts": [{"type": "tool-call", "content": {"toolName": "Read", "args": {"n": n}}}]}
+        for n in range(2)
+    ]  # fmt: skip
+    prompt = {"sessionExternalId": "met", "externalId": "p", "role": "user", "textContent": said_twice}
+    assert (
+        ok(api.post("/sync/batch", json={"sessions": [session], "messages": [prompt, *rows]}))["errors"] == []
+    )
+    messages = ok(api.get("/api/sessions/met/messages"))["messages"]
+    for message in messages:
+        ok(
+            api.patch(
+                f"/api/messages/{message['id']}", json={"evalReady": True, "tags": [message["externalId"]]}
+            )
+        )
+    lines = [
+        {"type": "session", **session},
+        {"type": "message", "externalId": "u", "role": "user", "records": ["u"], "textContent": said_twice, "createdAt": 1_760_000_000_000},
+        {"type": "message", "externalId": "a", "role": "assistant", "records": ["a", "tool-0", "tool-1"], "textContent": "So.", "createdAt": 1_760_000_001_000},
+    ]  # fmt: skip
+    body = b"\n".join(
+        json.dumps({"sessionExternalId": "met", "source": "claude-code", **line}).encode() for line in lines
+    )
+    assert ok(api.post("/api/import", content=body))["errors"] == []
+    met = ok(api.get("/api/sessions/met/messages"))["messages"]
+    assert [(each["textContent"], each["evalReady"], each["tags"]) for each in met] == [
+        (said_twice, True, ["p"]),
+        ("So.", True, ["tool-0", "tool-1"]),
+    ]
+    changes = ok(api.get("/api/evals/history", params={"id": "met"}))["changes"]
+    assert {each["messageId"] for each in changes} == {each["id"] for each in met}
+    assert len(changes) == 6

@@ -7,6 +7,7 @@ a slow reader takes it.
 from __future__ import annotations
 
 import asyncio
+import errno
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,14 +19,16 @@ from service.api.evals.making import make
 from service.api.evals.selecting import NONE_FIT, Selection, select
 from service.api.gate.routes import Answer, Call, route
 from service.api.search.asking import SearchAsked
-from service.errors import NotFound
+from service.errors import NoRoom, NotFound
 from service.exports.formats import MEDIA_TYPES
 from service.exports.manifest import header, manifest
+from service.exports.model import Case
 from service.exports.writing import Writer
 from service.model import json_items
 from service.privacy.cleaning import Cleaner
 
 CHUNK_BYTES = 256 * 1024
+FULL = "The disk below the home is full: make room on it, or export less at once."
 DESCRIPTION = (
     "Makes an eval set of marked sessions and turns, or of those that are named. `X-Export-Sessions` and "
     "`X-Export-TestCases` count what is in it, `X-Export-Manifest` is its manifest as JSON: filters, counts, what was "
@@ -60,8 +63,10 @@ async def export(call: Call, asked: SetAsked, search: SearchAsked | None) -> Ans
     folder = tempfile.TemporaryDirectory(prefix="export-", dir=call.resources.settings.home)
     try:
         return await made(call, asked, search, selection, folder)
-    except BaseException:
+    except BaseException as error:
         folder.cleanup()
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise NoRoom(FULL) from error
         raise
 
 
@@ -73,7 +78,12 @@ async def made(
         Path(folder.name), asked.format, stem=stem, metadata=asked.include_metadata, archive=asked.archive
     )
     cleaner = Cleaner(redact=asked.redact, anonymize=asked.anonymize)
-    tally = await make(call, asked, selection, cleaner, writer.add)
+
+    def add(case: Case) -> None:
+        call.desk.room.check()  # Postgres may share the disk
+        writer.add(case)
+
+    tally = await make(call, asked, selection, cleaner, add)
     if not tally.cases:
         raise NotFound(NONE_FIT)
     filters, options = asking.plain(asked, search)

@@ -16,7 +16,8 @@ join sessions s on s.workspace_id = %(workspace_id)s and s.id = c.session_id
     and s.external_id = any(%(session_external_ids)s::text[])
 join messages m on m.workspace_id = %(workspace_id)s and m.session_id = c.session_id and m.transcript
 join message_lines l on l.workspace_id = %(workspace_id)s and l.message_id = m.id and l.stream = %(stream)s
-where coalesce(m.notes, m.eval_status, m.expected_output) is null
+where coalesce(m.notes, m.eval_status, m.expected_output) is null and m.eval_ready is null
+    and not exists (select from message_tags t where t.workspace_id = %(workspace_id)s and t.message_id = m.id)
     and not exists (
         select from message_lines o
         where o.workspace_id = %(workspace_id)s and o.message_id = m.id and o.stream <> l.stream)

@@ -284,6 +284,24 @@ update former_messages f set message_id = w.survivor
 from unnest(%(absorbed)s::bigint[], %(survivor)s::bigint[]) as w (absorbed, survivor)
 where f.workspace_id = %(workspace_id)s and f.message_id = w.absorbed;
 
+-- name: move_labels
+-- Tags, the mark for evals and the history of labels of the rows that go are those of the one that stays.
+with w as (
+    select * from unnest(%(absorbed)s::bigint[], %(survivor)s::bigint[]) as w (absorbed, survivor)
+), tagged as (
+    insert into message_tags (workspace_id, message_id, tag)
+    select %(workspace_id)s, w.survivor, t.tag
+    from w join message_tags t on t.workspace_id = %(workspace_id)s and t.message_id = w.absorbed
+    on conflict do nothing
+), noted as (
+    update label_history h set message_id = m.id, session_id = m.session_id
+    from w join messages m on m.workspace_id = %(workspace_id)s and m.id = w.survivor
+    where h.workspace_id = %(workspace_id)s and h.message_id = w.absorbed
+)
+update messages m set eval_ready = coalesce(m.eval_ready, a.eval_ready)
+from w join messages a on a.workspace_id = %(workspace_id)s and a.id = w.absorbed
+where m.workspace_id = %(workspace_id)s and m.id = w.survivor and a.eval_ready is not null;
+
 -- name: insert_former
 insert into former_messages (workspace_id, id, message_id)
 select %(workspace_id)s, absorbed, survivor
