@@ -67,14 +67,17 @@ def build(
         if chosen and wanted.messages is None and not ready:
             built.skipped[NOT_MARKED] += 1
             return built
-        chosen = last_answered(chosen, built)
+        chosen = last_answered(chosen)
     before = 0
     for turn in chosen:
-        if (reason := flaw(turn, labels)) is not None:
+        last = turn is turns[-1] or wanted.mode != "per_turn"
+        # What is expected of a session is expected of its end.
+        expected = label(turn, labels, "expected_output") or (about.expected if last else "")
+        if (reason := flaw(turn, expected)) is not None:
             built.skipped[reason] += 1
             continue
         context = told_before(turns, found.said, turn)
-        case = case_of(about, turn, context, labels, wanted, last=turn is turns[-1], split=split)
+        case = case_of(about, turn, context, labels, wanted, expected=expected, split=split)
         if not fits(case, wanted):
             continue
         built.cases.append(case)
@@ -118,21 +121,17 @@ def is_wanted(turn: Turn, labels: Mapping[int, Row], wanted: Wanted, *, ready: b
     return True in marks or (ready and False not in marks)
 
 
-def last_answered(turns: Sequence[Turn], built: Built) -> list[Turn]:
-    """The last turn that has an answer; what comes behind it is no part of a set."""
-    for turn in reversed(turns):
-        if texts(turn.answer, "assistant").strip():
-            return [turn]
-    if turns:
-        built.skipped[NO_ANSWER] += 1
-    return []
+def last_answered(turns: Sequence[Turn]) -> list[Turn]:
+    """The last turn that has an answer, else the last; what comes behind it is no part of a set."""
+    answered = [turn for turn in turns if texts(turn.answer, "assistant").strip()]
+    return (answered or list(turns))[-1:]
 
 
-def flaw(turn: Turn, labels: Mapping[int, Row]) -> str | None:
+def flaw(turn: Turn, expected: str) -> str | None:
     """Why a turn gives no case. One without an answer does where somebody wrote what is expected."""
     if not texts(turn.asked, "user").strip():
         return NO_INPUT
-    if not texts(turn.answer, "assistant").strip() and not label(turn, labels, "expected_output"):
+    if not texts(turn.answer, "assistant").strip() and not expected:
         return NO_ANSWER
     return None
 
@@ -161,12 +160,11 @@ def label(turn: Turn, labels: Mapping[int, Row], name: str) -> Any:
 
 def case_of(
     about: About, turn: Turn, context: tuple[Said, ...], labels: Mapping[int, Row], wanted: Wanted, *,
-    last: bool, split: str,
+    expected: str, split: str,
 ) -> Case:  # fmt: skip
     rows = [labels[id] for id in turn.message_ids if id in labels]
     answers = [row for row in rows if row["role"] == "assistant"]
     costs = [row["cost_usd"] for row in answers if row["cost_usd"] is not None]
-    told = label(turn, labels, "expected_output") or ""
     ordinal = 0 if wanted.mode == "full" else turn.ordinal
     return Case(
         id=f"{about.name}:{ordinal}",
@@ -176,8 +174,7 @@ def case_of(
         context=kept(context, wanted),
         asked=kept(turn.asked, wanted),
         answer=kept(turn.answer, wanted),
-        # What is expected of a session is expected of its end.
-        expected=told or (about.expected if last or wanted.mode != "per_turn" else ""),
+        expected=expected,
         status=label(turn, labels, "eval_status") or about.status,
         tags=tuple(sorted({*about.tags, *(tag for row in rows for tag in row.get("tags") or ())})),
         model=next((row["model"] for row in reversed(answers) if row["model"]), "") or about.model,
