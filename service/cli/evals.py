@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -304,7 +305,7 @@ def archived(asked: dict[str, Any]) -> dict[str, Any]:
 def write(out: Path | None, fill: Callable[[Callable[[bytes], object]], Any]) -> Any:
     """What `fill` gives, which puts pieces into the file; a file that is not whole does not stay."""
     if out is None:
-        return fill(click.get_binary_stream("stdout").write)
+        return fill(sys.stdout.buffer.write)
     partial = out.with_name(out.name + ".part")
     try:
         with partial.open("wb") as file:

@@ -56,8 +56,8 @@ def build(
     if cleaner:
         scrub = Scrub(cleaner, about, found.said)
         found.said, about = [scrub.said(each) for each in found.said], scrub.about(about)
-        expected = {id: scrub.text(row["expected_output"] or "") for id, row in labels.items()}
-        labels = {id: {**row, "expected_output": expected[id]} for id, row in labels.items()}
+        clean = {id: scrub.text(row["expected_output"] or "") for id, row in labels.items()}
+        labels = {id: {**row, "expected_output": clean[id]} for id, row in labels.items()}
     turns = list(turns_of(found.said))
     built = Built(warned=warnings(found.lost_results, found.media))
     chosen = [turn for turn in turns if is_wanted(turn, labels, wanted, ready=ready)]
