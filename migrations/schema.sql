@@ -1254,6 +1254,71 @@ CREATE POLICY own_workspace ON saved_searches USING ((workspace_id = current_wor
 ALTER TABLE saved_searches ENABLE ROW LEVEL SECURITY;
 
 GRANT SELECT,INSERT,DELETE ON TABLE saved_searches TO backscroll_app;
+-- message_tags
+
+CREATE TABLE message_tags (
+    workspace_id bigint NOT NULL,
+    message_id bigint NOT NULL,
+    tag text NOT NULL,
+    CONSTRAINT message_tags_tag_check CHECK (((length(tag) >= 1) AND (length(tag) <= 200)))
+);
+
+ALTER TABLE ONLY message_tags FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY message_tags
+    ADD CONSTRAINT message_tags_pkey PRIMARY KEY (workspace_id, message_id, tag);
+
+CREATE INDEX message_tags_by_tag ON message_tags USING btree (workspace_id, tag);
+
+ALTER TABLE ONLY message_tags
+    ADD CONSTRAINT message_tags_workspace_id_message_id_fkey FOREIGN KEY (workspace_id, message_id) REFERENCES messages(workspace_id, id) ON DELETE CASCADE;
+
+ALTER TABLE message_tags ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_workspace ON message_tags USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE message_tags TO backscroll_app;
+
+
+-- label_history
+
+CREATE TABLE label_history (
+    workspace_id bigint NOT NULL,
+    id bigint NOT NULL,
+    session_id bigint NOT NULL,
+    message_id bigint,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    user_id bigint,
+    field text NOT NULL,
+    value jsonb,
+    CONSTRAINT label_history_field_check CHECK ((field = ANY (ARRAY['evalReady'::text, 'evalStatus'::text, 'expectedOutput'::text, 'notes'::text, 'status'::text, 'tags'::text, 'title'::text])))
+);
+
+ALTER TABLE ONLY label_history FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE label_history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY;
+
+ALTER TABLE ONLY label_history
+    ADD CONSTRAINT label_history_pkey PRIMARY KEY (workspace_id, id);
+
+CREATE INDEX label_history_by_message ON label_history USING btree (workspace_id, message_id) WHERE (message_id IS NOT NULL);
+
+CREATE INDEX label_history_by_session ON label_history USING btree (workspace_id, session_id, id);
+
+ALTER TABLE ONLY label_history
+    ADD CONSTRAINT label_history_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY label_history
+    ADD CONSTRAINT label_history_workspace_id_message_id_fkey FOREIGN KEY (workspace_id, message_id) REFERENCES messages(workspace_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY label_history
+    ADD CONSTRAINT label_history_workspace_id_session_id_fkey FOREIGN KEY (workspace_id, session_id) REFERENCES sessions(workspace_id, id) ON DELETE CASCADE;
+
+ALTER TABLE label_history ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_workspace ON label_history USING ((workspace_id = current_workspace())) WITH CHECK ((workspace_id = current_workspace()));
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE label_history TO backscroll_app;
 
 
 -- functions
