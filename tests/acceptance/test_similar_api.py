@@ -32,7 +32,7 @@ def said(session: str, n: int, text: str) -> dict[str, Any]:
 def test_it_folds_what_says_nearly_the_same(library: httpx.Client) -> None:
     """With `fold` one hit stands for all, with their number and ids; the total counts each; without it each is shown."""
     assert len(search(library, "kettles", groupBy="message")["results"]) == 5
-    found = search(library, "kettles cookie", groupBy="message", fold=True, limit=4)
+    found = search(library, "kettles cookie", groupBy="message", fold=True, limit=5)
     told = {each["messageExternalId"]: each.get("alike", {}).get("count", 0) for each in found["results"]}
     assert sorted(told.values()) == [0, 0, 0, 4]
     (folded,) = (each for each in found["results"] if "alike" in each)
