@@ -15,4 +15,4 @@ alter table saved_searches enable row level security;
 alter table saved_searches force row level security;
 create policy own_workspace on saved_searches
     using (workspace_id = current_workspace()) with check (workspace_id = current_workspace());
-grant select, insert, delete on saved_searches to backscroll_app;
+grant select, insert, update, delete on saved_searches to backscroll_app;

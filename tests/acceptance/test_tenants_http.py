@@ -240,6 +240,8 @@ def timeless(value: Any) -> Any:
             "tokenCount",  # of a text that repeats the question
             "computedAt",
         )
+        # tokenCount is of a text that repeats the question.
+        passing = "tookMs asOf timestamp score ranks explain nextCursor updatedAt readAt tokenCount".split()
         return {key: timeless(item) for key, item in value.items() if key not in passing}
     return [timeless(item) for item in value] if isinstance(value, list) else value
 
