@@ -1253,7 +1253,7 @@ CREATE POLICY own_workspace ON saved_searches USING ((workspace_id = current_wor
 
 ALTER TABLE saved_searches ENABLE ROW LEVEL SECURITY;
 
-GRANT SELECT,INSERT,DELETE ON TABLE saved_searches TO backscroll_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE saved_searches TO backscroll_app;
 
 
 -- message_tags

@@ -241,7 +241,7 @@ def timeless(value: Any) -> Any:
             "computedAt",
         )
         # tokenCount is of a text that repeats the question.
-        passing = "tookMs asOf timestamp score ranks explain nextCursor updatedAt readAt tokenCount".split()
+        passing = ("tookMs", "asOf", "timestamp", "score", "ranks", "explain", "nextCursor", "updatedAt", "readAt", "tokenCount")  # fmt: skip
         return {key: timeless(item) for key, item in value.items() if key not in passing}
     return [timeless(item) for item in value] if isinstance(value, list) else value
 
