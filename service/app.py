@@ -22,6 +22,8 @@ from service.api.gate.capacity import Capacity
 from service.api.gate.edge import Edge
 from service.api.gate.routes import Desk
 from service.api.importing import paths as importing
+from service.api.live import paths as live
+from service.api.live.room import Room
 from service.api.search import paths as search
 from service.api.search import saved, similar
 from service.api.sessions import messages, shared, stats
@@ -84,6 +86,8 @@ ROUTES: list[HTTPRouteHandler] = [
     export.export_usage,
     auth.sign_in,
     auth.sign_out,
+    live.follow,
+    live.get_catalogue,
     metrics.get_metrics,
     schema.get_schema,
 ]
@@ -92,6 +96,7 @@ ROUTES: list[HTTPRouteHandler] = [
 def create_app(resources: Resources) -> Edge:
     """The service on these resources, which stay the caller's to close."""
     desk = Desk(resources, [handler.opt["route"] for handler in ROUTES])
+    desk.streams = Room(desk)
     app = Litestar(
         route_handlers=ROUTES,
         exception_handlers={Exception: errors.answer},

@@ -17,6 +17,7 @@ from indexing.fulltext import IndexDamaged, TantivyReader, open_reader
 from indexing.ports import Embedder
 from service.errors import DatabaseUnavailable, NotYet
 from service.live.bell import Bell
+from service.live.dispatcher import Dispatcher
 from service.postgres import running_url
 from service.settings import Settings
 from service.storage.database import Database, open_database
@@ -33,6 +34,8 @@ class Resources(msgspec.Struct, kw_only=True):
     db: Database
     bell: Bell
     """To ring after a commit."""
+    live: Dispatcher
+    """Of this process; it connects when the first stream is opened."""
     vectors: PostgresVectors
     neighbours: PostgresNeighbours
     _text: TantivyReader | None = None
@@ -91,6 +94,7 @@ class Resources(msgspec.Struct, kw_only=True):
             return None
 
     async def close(self) -> None:
+        await self.live.stop()
         await self.bell.close()
         await self.db.close()
 
@@ -99,11 +103,13 @@ async def open_resources(settings: Settings) -> Resources:
     """Errors: `DatabaseUnavailable` when there is no database to talk to."""
     url = database_url(settings)
     db = await open_database(url, pool_size=settings.pool_size)
+    bell = Bell(url)
     return Resources(
         settings=settings,
         url=url,
         db=db,
-        bell=Bell(url),
+        bell=bell,
+        live=Dispatcher(url, bell=bell),
         vectors=PostgresVectors(db, exact_scan_rows=settings.exact_scan_rows),
         neighbours=PostgresNeighbours(db),
     )

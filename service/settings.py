@@ -50,6 +50,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Of request bodies that one API process reads or works on; more are answered 503."""
     patience_s: Annotated[int, Meta(ge=1)] = 20
     """How long a client may take to send a request's head, and take nothing of an answer."""
+    streams_per_key: int = 10_000
+    """Live streams that a key may have open, per process."""
+    queries_per_stream: int = 64
+    """Queries that one live stream may carry."""
     exact_scan_rows: int = 20_000
     """Vector candidates up to this many are compared one by one; more are asked of the HNSW index."""
     change_log_hours: int = 24

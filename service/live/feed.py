@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Self
 
@@ -86,6 +86,8 @@ class Feed:
         self._latest = ""
         self._given: dict[str, float] = {}
         self._due = 0.0
+        self.hearers: list[Callable[[], None]] = []
+        """Called whenever it is time to look: by a bell, and every 250 ms. For those who look by themselves."""
         if bell is not None:
             bell.hearers.append(self.wake)
 
@@ -138,6 +140,8 @@ class Feed:
         self._due = 0.0
         while True:
             if await self._rung(conn) or time.monotonic() >= self._due:
+                for hear in self.hearers:
+                    hear()
                 await self._answer(conn, epoch)
                 self._due = time.monotonic() + POLL_S
 
@@ -188,17 +192,25 @@ class Feed:
         return time.time() - self._given.get(token, 0.0) < WHOLE_S
 
     async def _read(self, conn: Connection, epoch: str, token: str) -> Tick:
-        since = seen(token, epoch=epoch)
-        if since is None:
-            return Tick(epoch, NOTHING_SEEN, await change_log.snapshot(conn), [], gap=True)
-        cursor, changes = await change_log.since(conn, since)
-        if snapshot.parse(since).xmax > snapshot.parse(cursor).xmax:  # the cluster was set back
-            return Tick(epoch, NOTHING_SEEN, cursor, [], gap=True)
-        # After reading, so that what was dropped meanwhile counts.
-        too_many = len(changes) > change_log.MOST_CHANGES
-        if too_many or (not self._is_whole(token) and await change_log.is_too_short(conn, since)):
-            return Tick(epoch, since, cursor, [], gap=True)
-        return Tick(epoch, since, cursor, changes)
+        return await read(conn, epoch, token, is_whole=lambda: self._is_whole(token))
+
+
+async def read(conn: Connection, epoch: str, token: str, *, is_whole: Callable[[], bool]) -> Tick:
+    """What `conn` (system) sees and `token` did not; within a transaction on one snapshot, of that snapshot.
+
+    `is_whole`: whether the log is known to reach back to the token, which else is looked up.
+    """
+    since = seen(token, epoch=epoch)
+    if since is None:
+        return Tick(epoch, NOTHING_SEEN, await change_log.snapshot(conn), [], gap=True)
+    cursor, changes = await change_log.since(conn, since)
+    if snapshot.parse(since).xmax > snapshot.parse(cursor).xmax:  # the cluster was set back
+        return Tick(epoch, NOTHING_SEEN, cursor, [], gap=True)
+    # After reading, so that what was dropped meanwhile counts.
+    too_many = len(changes) > change_log.MOST_CHANGES
+    if too_many or (not is_whole() and await change_log.is_too_short(conn, since)):
+        return Tick(epoch, since, cursor, [], gap=True)
+    return Tick(epoch, since, cursor, changes)
 
 
 def seen(token: str, *, epoch: str) -> str | None:

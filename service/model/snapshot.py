@@ -30,6 +30,14 @@ class Snapshot(msgspec.Struct, frozen=True):
         """
         return self.xmax >= token.xmax and all(xid in token.xip for xid in self.xip if xid < token.xmax)
 
+    def sees(self, xid: int) -> bool:
+        """Whether a committed transaction was committed for this snapshot.
+
+        >>> [parse("5:9:5,7").sees(xid) for xid in (4, 5, 6, 9)]
+        [True, False, True, False]
+        """
+        return xid < self.xmax and xid not in self.xip
+
     @property
     def is_sound(self) -> bool:
         """Whether Postgres would take it.

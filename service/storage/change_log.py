@@ -7,8 +7,9 @@ and are moved when the partition is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import msgspec
 import psycopg
@@ -37,6 +38,13 @@ class Change(msgspec.Struct, frozen=True):
     session_id: int | None
     user_id: int | None
     cols: int
+    at: datetime
+    """When it was written, some time before its commit."""
+
+
+def change_of(row: Mapping[str, Any]) -> Change:
+    names = ("workspace_id", "tbl", "op", "row_id", "session_id", "user_id", "cols", "at")
+    return Change(*[row[name] for name in names])
 
 
 async def since(conn: Connection, cursor: str) -> tuple[str, list[Change]]:
@@ -47,12 +55,23 @@ async def since(conn: Connection, cursor: str) -> tuple[str, list[Change]]:
     params = {"cursor": cursor, "most": MOST_CHANGES + 1}
     rows = await (await conn.execute(SQL["changes_since"], params)).fetchall()
     snapshot = rows[0].pop("snapshot")
-    changes = [
-        Change(r["workspace_id"], r["tbl"], r["op"], r["row_id"], r["session_id"], r["user_id"], r["cols"])
-        for r in rows
-        if r["tbl"] is not None
-    ]
-    return snapshot, changes
+    return snapshot, [change_of(row) for row in rows if row["tbl"] is not None]
+
+
+async def since_xid(
+    conn: Connection, xid: int, workspace_ids: Collection[int]
+) -> list[tuple[int, Change]] | None:
+    """What these workspaces changed in transactions from `xid` on, with the transaction; None: too much. `conn`: system."""
+    params = {"xid": str(xid), "workspace_ids": list(workspace_ids), "most": MOST_CHANGES + 1}
+    rows = await (await conn.execute(SQL["changes_since_xid"], params)).fetchall()
+    return None if len(rows) > MOST_CHANGES else [(int(row["xid"]), change_of(row)) for row in rows]
+
+
+async def floor(conn: Connection) -> int:
+    """The highest transaction whose changes may have been dropped. `conn`: system."""
+    row = await (await conn.execute(SQL["floor"])).fetchone()
+    assert row is not None
+    return int(row["dropped_xid"])
 
 
 async def is_too_short(conn: Connection, cursor: str) -> bool:

@@ -80,6 +80,12 @@ async def caller_by_id(conn: Connection, workspace_id: int, key_id: int) -> tupl
     return (row["key_sha256"], found) if row and found else None
 
 
+async def callers(conn: Connection, key_ids: Collection[int]) -> dict[int, Caller]:
+    """What these keys open, by id; one that is revoked or unknown is absent. `conn`: system."""
+    rows = await (await conn.execute(SQL["keys_by_ids"], {"ids": list(key_ids)})).fetchall()
+    return {row["id"]: caller for row in rows if (caller := of_row(row)) is not None}
+
+
 def of_row(row: Mapping[str, Any]) -> Caller | None:
     if row["revoked_at"] is not None:
         return None

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, LiteralString
 
@@ -90,6 +90,69 @@ async def page(
     statement, params = list_statement(filter, sort=sort, descending=descending, after=after)
     cursor = await conn.execute(statement, params | {"workspace_id": workspace_id, "limit": limit})
     return await cursor.fetchall()
+
+
+class PageAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """One page as somebody asks for it."""
+
+    filter: SessionFilter
+    sort: Sort = "updatedAt"
+    descending: bool = True
+    limit: int
+    after: Position | None = None
+
+
+async def pages(
+    conn: Connection, workspace_id: int, asked: Sequence[PageAsked]
+) -> list[list[dict[str, Any]]]:
+    """`page` for many askers: one statement for all who ask in the same form (conditions, sort, direction)."""
+    forms: dict[LiteralString, list[tuple[int, dict[str, Any]]]] = {}
+    for place, each in enumerate(asked):
+        one, params = list_statement(
+            each.filter, sort=each.sort, descending=each.descending, after=each.after
+        )
+        params |= {"limit": each.limit}
+        forms.setdefault(for_many(one, params, each), []).append((place, params))
+    found: list[list[dict[str, Any]]] = [[] for _ in asked]
+    for statement, askers in forms.items():
+        asks = [params | {"ask": place} for place, params in askers]
+        params = {"workspace_id": workspace_id, "asks": msgspec.json.encode(asks).decode()}
+        for row in await (await conn.execute(statement, params)).fetchall():
+            found[row.pop("ask")].append(row)
+    return found
+
+
+ASK_TYPES: dict[str, LiteralString] = {
+    "after": "timestamptz",
+    "before": "timestamptz",
+    "q": "text",
+    "limit": "bigint",
+    "after_id": "bigint",
+    "after_value": "text",
+}
+
+
+def for_many(statement: LiteralString, params: Mapping[str, Any], asked: PageAsked) -> LiteralString:
+    """The list's SQL for a table of askers, whose columns stand where its parameters stood.
+
+    >>> asked = PageAsked(filter=SessionFilter(sources=("pi",)), limit=5)
+    >>> one, params = list_statement(asked.filter, sort=asked.sort, descending=True, after=None)
+    >>> "s.source = any(a.\"sources\")" in for_many(one, params | {"limit": 5}, asked)
+    True
+    """
+    columns: LiteralString = ""
+    for name in (*CONDITIONS, "limit", "after_id", "after_value"):
+        if name in params:
+            column: LiteralString = f'"{name}"'
+            kind = ASK_TYPES.get(name, "text[]")
+            statement = statement.replace(f"%({name})s", f"a.{column}")
+            columns = f"{columns}, {column} {kind}"
+    order: LiteralString = "desc" if asked.descending else "asc"
+    return (
+        f"select a.ask, s.* from jsonb_to_recordset(%(asks)s::jsonb) as a (ask int{columns})"
+        f" cross join lateral ({statement}) s"
+        f" order by a.ask, {SORT_COLUMNS[asked.sort]} {order}, s.id {order}"
+    )
 
 
 def list_statement(

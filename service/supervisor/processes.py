@@ -36,13 +36,19 @@ async def answer(resources: Resources, listener: socket.socket) -> None:
     from service import connections
     from service.app import create_app
 
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # Streams never finish by themselves: waiting for them would take all of FAREWELL_S.
+            await resources.live.stop()
+            await super().shutdown(sockets)
+
     connections.allow_many_files()
     config = connections.server(create_app(resources), resources.settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     log.info("listening", address=listener.getsockname()[0], port=listener.getsockname()[1])
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again when it has stopped
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await Server(config).serve(sockets=[listener])
 
 
 async def work(resources: Resources) -> None:

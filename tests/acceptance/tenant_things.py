@@ -6,6 +6,7 @@ import base64
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from service.model import zstd
 
@@ -95,6 +96,13 @@ REPORTS = {
     "wrapped": "date=2026-05-04",
 }
 """Reports of usage, with the days that the sessions here are of."""
+def braced(query: dict[str, Any]) -> str:
+    """A query as JSON in a URL; what `{s}` and the like stand for can still be filled in."""
+    text = quote(json.dumps(query))
+    for name in "smv":
+        text = text.replace(f"%7B{name}%7D", f"{{{name}}}")
+    return text
+
 
 CALLS: dict[str, list[tuple[str, str, Any]]] = {
     # First: what is marked here is what the lists and sets below are made of.
@@ -169,4 +177,19 @@ CALLS: dict[str, list[tuple[str, str, Any]]] = {
         ]
         for report, days in REPORTS.items()
     },
+    "GET /api/live": [
+        ("GET", f"/api/live?once=true&q={braced(query)}", None)
+        for query in (
+            {"query": "sessions.list"},
+            {"query": "sessions.list", "args": {"tag": "{v}"}},
+            {"query": "sessions.processing", "args": {"status": "{v}"}},
+            {"query": "sessions.get", "args": {"session": "{s}"}},
+            {"query": "sessions.messages", "args": {"session": "{s}"}},
+            {"query": "stats"},
+            {"query": "search", "args": {"q": "hello", "type": "fulltext"}},
+            {"query": "search", "args": {"q": "{v}", "type": "fulltext", "groupBy": "message"}},
+            {"query": "index.status"},
+        )
+    ],
+    "GET /api/live/catalogue": [("GET", "/api/live/catalogue", None)],
 }

@@ -17,6 +17,7 @@ from service.api.gate.capacity import Capacity, Load
 from service.api.gate.exchange import Exchange
 from service.api.gate.meters import Meters
 from service.cli import main
+from service.live.figures import Figures
 from service.settings import PREFIX, Settings
 from service.storage.database import PoolUse
 
@@ -51,6 +52,7 @@ def exposed() -> dict[str, set[str]]:
     meters.queue(waiting=0, taken=0)
     meters.pool(PoolUse(most=1, open=1, in_use=0, waiting=0))
     meters.workers([])
+    meters.live(Figures(), entries=0)
     samples = [
         sample
         for family in text_string_to_metric_families(meters.text().decode())

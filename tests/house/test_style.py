@@ -14,11 +14,14 @@ FILE_LINES, FUNCTION_LINES = 400, 60
 SLEEPS = {
     "service/postgres/server.py": "waits for a child process that tells its state by a file only",
     "service/postgres/leftovers.py": "waits for processes that are not its children, which nothing announces",
+    "service/client/__init__.py": "waits as long as the service asked before it comes again to a stream",
     "service/supervisor/address.py": "waits for a port to be free, which nothing announces",
     "service/supervisor/children.py": "waits a moment before it ends with its parent",
     "service/supervisor/serve.py": "looks after its children at every tick",
 }
 CATCHES_ALL: dict[str, str] = {
+    "service/live/apart.py": "a fault of one live query must not end the others; it is logged by its type",
+    "service/live/ticks.py": "the same",
     "service/collect/sending.py": "a thread that fails must tell the one that waits for it, which raises what it was",
 }
 

@@ -22,6 +22,8 @@ async def get_metrics(call: Call, asked: Nothing) -> Answer:
     if not of_this_machine(call):
         await call.desk.keys.admit(call.headers, "admin", now=call.now)
     await ask_the_database(call.resources, call.desk.meters)
+    live = call.resources.live
+    call.desk.meters.live(live.figures, len(live.book.entries))
     return Answer(call.desk.meters.text(), media_type="text/plain; version=0.0.4")
 
 

@@ -118,7 +118,8 @@ class Edge:
             )
 
     def _record(self, exchange: Exchange) -> None:
-        duration_s = time.perf_counter() - exchange.started_s
+        ended_s = exchange.answered_s if exchange.is_stream else time.perf_counter()
+        duration_s = ended_s - exchange.started_s
         duration_ms = round(duration_s * 1000, 2)
         workspace_id = exchange.caller.workspace_id
         self._meters.observe(exchange, duration_s)

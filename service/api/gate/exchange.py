@@ -25,3 +25,5 @@ class Exchange(msgspec.Struct, kw_only=True):
     status: int = 0
     answered_s: float = 0.0
     """When the answer began, on the monotonic clock; 0: it has not. A stream's end says nothing of slowness."""
+    is_stream: bool = False
+    """The answer is a stream: it lasts as long as its reader likes."""

@@ -62,14 +62,23 @@ async def wait_for(
     """Wait until the text index (`by_meaning`: the vectors) have seen what the token has. Errors: `NotYet` after 5 s."""
     if token is None:
         return
+    if not await seen_within(WAIT_S, token, workspace_id, resources, by_meaning=by_meaning):
+        raise NotYet(
+            "The index has not reached that write yet: search again in a moment, or without `commit`."
+        )
+
+
+async def seen_within(
+    wait_s: float, token: Snapshot, workspace_id: int, resources: Resources, *, by_meaning: bool
+) -> bool:
+    """Whether the index has seen what the token has, now or before `wait_s` is over."""
     has_seen = meaning_has_seen if by_meaning else text_has_seen
-    end_s = time.monotonic() + WAIT_S
+    end_s = time.monotonic() + wait_s
     while not await has_seen(token, workspace_id, resources):
         if time.monotonic() >= end_s:
-            raise NotYet(
-                "The index has not reached that write yet: search again in a moment, or without `commit`."
-            )
+            return False
         await asyncio.sleep(LOOK_S)
+    return True
 
 
 async def text_has_seen(token: Snapshot, workspace_id: int, resources: Resources) -> bool:

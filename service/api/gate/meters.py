@@ -5,12 +5,15 @@ Rule: labels are few and ours (methods, route templates, statuses): no workspace
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from service.api.gate.exchange import Exchange
+from service.live.figures import CLOSED, Figures
 from service.storage.database import PoolUse
 from service.storage.workers import Worker
 
@@ -25,6 +28,8 @@ class Meters:
         self._of_requests()
         self._of_the_database()
         self._of_workers()
+        self._live = LiveCollector()
+        self._registry.register(self._live)
         self._gauge("build_info", "The version that runs.", ["version"]).labels(version("backscroll")).set(1)
 
     def _of_requests(self) -> None:
@@ -38,7 +43,6 @@ class Meters:
         )
         self._slow = self._counter("slow_requests", "Requests that the log told as slow.", ["route"])
         self._imported = self._counter("imported", "What imports stored anew, by kind.", ["kind"])
-        self.streams = self._gauge("streams", "Live streams that are open.")
 
     def _of_the_database(self) -> None:
         self._up = self._gauge("database_up", "1 when Postgres answered this scrape.")
@@ -96,6 +100,10 @@ class Meters:
         self._silent.set(heard[0].silent_s if heard else float("inf"))
         self._failures.set(sum(worker.failures for worker in working))
 
+    def live(self, figures: Figures, entries: int) -> None:
+        """What live queries did."""
+        self._live.figures, self._live.entries = figures, entries
+
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""
         return generate_latest(self._registry)
@@ -105,3 +113,30 @@ class Meters:
 
     def _gauge(self, name: str, help: str, labels: Sequence[str] = ()) -> Gauge:
         return Gauge(f"backscroll_{name}", help, labels, registry=self._registry)
+
+
+class LiveCollector(Collector):
+    """Live queries count for themselves; what they counted is told as it is."""
+
+    figures = Figures()
+    entries = 0
+
+    def collect(self) -> Iterator[Metric]:
+        told = self.figures
+        yield GaugeMetricFamily("backscroll_streams", "Live streams that are open.", told.streams)
+        yield GaugeMetricFamily("backscroll_live_entries", "Answers that streams share.", self.entries)
+        yield GaugeMetricFamily(
+            "backscroll_live_lag_seconds", "From a change to its answers, in the last tick.", told.lag_s
+        )
+        for name, help, value in (
+            ("ticks", "Looks into the change log for live queries.", told.ticks),
+            ("tick_seconds", "Time that they took.", told.tick_s),
+            ("statements", "Statements that they asked for answers.", told.statements),
+            ("events", "Events sent to streams.", told.events),
+            ("bytes", "Bytes of them.", told.bytes),
+        ):
+            yield CounterMetricFamily(f"backscroll_live_{name}", help, value)
+        closed = CounterMetricFamily("backscroll_live_closed", "Streams that we ended.", labels=["reason"])
+        for reason in CLOSED:
+            closed.add_metric([reason], told.closed.get(reason, 0))
+        yield closed

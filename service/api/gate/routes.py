@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 from litestar import Request
@@ -37,6 +37,7 @@ from service.storage.people import Caller
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
+EVENTS = "text/event-stream"
 KEYLESS_BODY_BYTES = 64 * 1024
 """A body of somebody who has shown no key yet is not larger."""
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -58,6 +59,8 @@ class Desk:
         self.lags = Lags()
         self.rankings = Rankings()
         self.room = Room(resources.settings)
+        self.streams: Streams
+        """Set by the app: the room of live queries stands above this one."""
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -89,6 +92,13 @@ class Call(msgspec.Struct, kw_only=True):
     def rows(self, *, still: bool = False) -> AbstractAsyncContextManager[Connection]:
         """A transaction on the caller's workspace; `still`: all its statements see one moment, and only read."""
         return self.resources.db.workspace(self.workspace_id, repeatable_read=still)
+
+
+class Streams(Protocol):
+    """What answers a plain GET that is asked for as a stream."""
+
+    def plain(self, call: Call, query: str, asked: Any) -> ASGIResponse:
+        """The stream of one query of the catalogue, with a route's own parameters. Errors: `RequestError`."""
 
 
 class Answer(msgspec.Struct):
@@ -133,6 +143,8 @@ class Route(msgspec.Struct, kw_only=True, frozen=True):
     """An answer, as JSON values."""
     example_body: Any
     errors: Sequence[int]
+    live: str = ""
+    """The query of the catalogue that this is with `Accept: text/event-stream`."""
 
     @property
     def reads(self) -> bool:
@@ -157,17 +169,21 @@ def route(
     takes_nothing: bool = False,
     example_body: Any = None,
     errors: Sequence[int] = (),
+    live: str = "",
 ) -> Callable[[Callable[[Call, P], Awaitable[Answer | ASGIResponse]]], HTTPRouteHandler]:
     """Declare a route. Segments in braces are path parameters: `/api/sessions/{id}`."""
     spec = Route(
         method=method, path=path, scope=scope, summary=summary, description=description, asks=asks, takes=takes,
-        takes_nothing=takes_nothing, gives=gives, example=example, example_body=example_body, errors=errors,
+        takes_nothing=takes_nothing, gives=gives, example=example, example_body=example_body, errors=errors, live=live,
     )  # fmt: skip
 
     def decorate(handler: Callable[[Call, P], Awaitable[Answer | ASGIResponse]]) -> HTTPRouteHandler:
         async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
             call = await admitted(request, spec)
-            said = await handler(call, params.from_query(call.query, asks))
+            asked = params.from_query(call.query, asks)
+            if spec.live and wants_events(call.headers):
+                return call.desk.streams.plain(call, spec.live, asked)
+            said = await handler(call, asked)
             if isinstance(said, ASGIResponse):
                 return said
             if said.stream is not None:
@@ -235,6 +251,16 @@ async def admitted(request: Request[Any, Any, Any], spec: Route) -> Call:
         commit=commit(query, headers, desk) if spec.reads else None,
         now=now,
         secure=is_secure(request.scope["scheme"], headers),
+    )
+
+
+def wants_events(headers: Mapping[str, str]) -> bool:
+    """
+    >>> wants_events({"accept": "text/event-stream, */*;q=0.1"}), wants_events({"accept": "*/*"})
+    (True, False)
+    """
+    return any(
+        kind.partition(";")[0].strip().lower() == EVENTS for kind in headers.get("accept", "").split(",")
     )
 
 

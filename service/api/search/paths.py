@@ -33,7 +33,7 @@ DESCRIPTION = (
 
 
 @route(
-    "GET", "/api/search", scope="read", summary="Search", description=DESCRIPTION, asks=SearchAsked,
+    "GET", "/api/search", scope="read", summary="Search", description=DESCRIPTION, asks=SearchAsked, live="search",
     gives=(SessionResults, MessageResults), example=examples.SEARCH_RESULTS, errors=(400,),
 )  # fmt: skip
 async def search_by_query(call: Call, asked: SearchAsked) -> Answer:
@@ -57,6 +57,10 @@ async def search_by_body_short(call: Call, asked: Nothing) -> Answer:
 
 
 async def search(call: Call, asked: SearchAsked) -> Answer:
+    return answer(await found(call, asked))
+
+
+async def found(call: Call, asked: SearchAsked) -> SessionResults | MessageResults:
     """Rank, or take up the ranking of the first page; cut the page; re-read it."""
     started_s = time.perf_counter()
     of = f"search {asking.fingerprint(asked)}"
@@ -79,12 +83,12 @@ async def search(call: Call, asked: SearchAsked) -> Answer:
         page(call, asked, kept, place.first), call.desk.lags.of(call.workspace_id, call.resources)
     )
     end = max(end, place.first + len(shown.messages) + sum(map(len, alike.values())))
-    found = results.of(shown, rows, lag, asked, alike=alike)
+    told = results.of(shown, rows, lag, asked, alike=alike)
     if asked.limit and (end < kept.length or kept.goes_on):
         name = place.ranking or call.desk.rankings.keep(kept)
-        found.next_cursor = cursors.encode(Cursor(name, end), of=of)
-    found.took_ms = round((time.perf_counter() - started_s) * 1000, 2)
-    return answer(found)
+        told.next_cursor = cursors.encode(Cursor(name, end), of=of)
+    told.took_ms = round((time.perf_counter() - started_s) * 1000, 2)
+    return told
 
 
 async def first_page(call: Call, asked: SearchAsked, query: Query) -> Answer:

@@ -41,7 +41,7 @@ class OneMessage(msgspec.Struct):
 
 
 @route(
-    "GET", "/api/sessions/{id}/messages", scope="read", summary="List messages", asks=MessagesAsked, gives=Messages,
+    "GET", "/api/sessions/{id}/messages", scope="read", summary="List messages", asks=MessagesAsked, gives=Messages, live="sessions.messages",
     description="Messages of a session in order: from the beginning, behind a cursor, or around a hit.",
     example={"messages": [examples.MESSAGE], "nextCursor": "8fJ2xk1Qeyj0Ijoi"}, errors=(400, 404),
 )  # fmt: skip

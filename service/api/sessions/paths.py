@@ -77,7 +77,7 @@ class SessionAskedById(SessionAsked, kw_only=True):
 
 
 @route(
-    "GET", "/api/sessions", scope="read", summary="List sessions", asks=SessionsAsked, gives=Sessions,
+    "GET", "/api/sessions", scope="read", summary="List sessions", asks=SessionsAsked, gives=Sessions, live="sessions.list",
     description="Sessions in order, the one updated last first. A cursor stays right while sessions arrive.",
     example={"sessions": [examples.SESSION], "nextCursor": "8fJ2xk1QeyJ2Ijoi"}, errors=(400,),
 )  # fmt: skip
@@ -97,7 +97,7 @@ async def list_sessions(call: Call, asked: SessionsAsked) -> Answer:
 
 @route(
     "GET", "/api/sessions/get", scope="read", summary="Get a session by query", asks=SessionAskedById,
-    gives=SessionWithMessages, description="As /api/sessions/{id}; here an external id may hold slashes.",
+    gives=SessionWithMessages, live="sessions.get", description="As /api/sessions/{id}; here an external id may hold slashes.",
     example={"session": examples.SESSION, "messages": [examples.MESSAGE]}, errors=(304, 400, 404),
 )  # fmt: skip
 async def get_session_by_query(call: Call, asked: SessionAskedById) -> Answer:
@@ -107,7 +107,7 @@ async def get_session_by_query(call: Call, asked: SessionAskedById) -> Answer:
 
 
 @route(
-    "GET", "/api/sessions/{id}", scope="read", summary="Get a session", asks=SessionAsked, gives=SessionWithMessages,
+    "GET", "/api/sessions/{id}", scope="read", summary="Get a session", asks=SessionAsked, gives=SessionWithMessages, live="sessions.get",
     description="A session with all its messages in order, by id or external id. The ETag changes with any of them.",
     example={"session": examples.SESSION, "messages": [examples.MESSAGE]}, errors=(304, 404),
 )  # fmt: skip

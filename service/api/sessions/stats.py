@@ -8,6 +8,7 @@ from service.api.gate.params import Nothing
 from service.api.gate.routes import Answer, Call, answer, route
 from service.api.shapes import usd
 from service.storage import stats
+from service.storage.database import Connection
 
 
 class ModelUsage(msgspec.Struct):
@@ -28,7 +29,7 @@ class Stats(msgspec.Struct, rename="camel"):
 
 
 @route(
-    "GET", "/api/stats", scope="read", summary="Get stats", gives=Stats,
+    "GET", "/api/stats", scope="read", summary="Get stats", gives=Stats, live="stats",
     description="How many sessions, messages and tokens there are, and what they cost, in all and by model.",
     example={
         "sessionCount": 1, "messageCount": 2, "totalTokens": 2232, "totalCost": 0.01164, "totalDurationMs": 4200,
@@ -37,17 +38,17 @@ class Stats(msgspec.Struct, rename="camel"):
 )  # fmt: skip
 async def get_stats(call: Call, asked: Nothing) -> Answer:
     async with call.rows(still=True) as conn:
-        totals = await stats.totals(conn, call.workspace_id)
-        models = await stats.by_model(conn, call.workspace_id)
-    return answer(
-        Stats(
-            session_count=totals.sessions,
-            message_count=totals.messages,
-            total_tokens=totals.tokens,
-            total_cost=usd(totals.cost_usd),
-            total_duration_ms=totals.duration_ms,
-            model_usage={
-                use.model: ModelUsage(use.tokens, usd(use.cost_usd), use.sessions) for use in models
-            },
-        )
+        return answer(await read(conn, call.workspace_id))
+
+
+async def read(conn: Connection, workspace_id: int) -> Stats:
+    totals = await stats.totals(conn, workspace_id)
+    models = await stats.by_model(conn, workspace_id)
+    return Stats(
+        session_count=totals.sessions,
+        message_count=totals.messages,
+        total_tokens=totals.tokens,
+        total_cost=usd(totals.cost_usd),
+        total_duration_ms=totals.duration_ms,
+        model_usage={use.model: ModelUsage(use.tokens, usd(use.cost_usd), use.sessions) for use in models},
     )

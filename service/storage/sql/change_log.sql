@@ -1,13 +1,27 @@
 -- name: changes_since
 -- What is visible now and was not at the cursor, with the snapshot that says so: one statement, one snapshot.
+-- What a snapshot does not see is what begins behind its xmax and what was running then (xip): asked for so, and not
+-- from its xmin on, a transaction that stays open for long costs nothing.
 -- One row more than is taken tells that there are too many to take.
 with now as materialized (select pg_current_snapshot() as snapshot)
-select now.snapshot::text as snapshot, c.workspace_id, c.tbl, c.op, c.row_id, c.session_id, c.user_id, c.cols
+select now.snapshot::text as snapshot, c.workspace_id, c.tbl, c.op, c.row_id, c.session_id, c.user_id, c.cols, c.at
 from now
-left join change_log c
-    on c.xid >= pg_snapshot_xmin(%(cursor)s::pg_snapshot)
-    and not pg_visible_in_snapshot(c.xid, %(cursor)s::pg_snapshot)
+left join (
+    select * from change_log where xid >= pg_snapshot_xmax(%(cursor)s::pg_snapshot)
+    union all
+    select * from change_log where xid = any(array(select pg_snapshot_xip(%(cursor)s::pg_snapshot)))
+) c on true
 limit %(most)s;
+
+-- name: changes_since_xid
+-- What some workspaces changed in transactions from one on, for readers who have seen some of them.
+select c.xid::text as xid, c.workspace_id, c.tbl, c.op, c.row_id, c.session_id, c.user_id, c.cols, c.at
+from change_log c
+where c.xid >= %(xid)s::text::xid8 and c.workspace_id = any(%(workspace_ids)s)
+limit %(most)s;
+
+-- name: floor
+select dropped_xid::text as dropped_xid from change_log_floor;
 
 -- name: too_short
 -- Whether changes that the cursor had not seen may have been dropped.

@@ -9,6 +9,11 @@ select k.workspace_id, k.id, k.user_id, k.scopes, k.expires_at, k.revoked_at, m.
 from api_keys k join members m using (workspace_id, user_id)
 where k.workspace_id = %(workspace_id)s and k.id = %(id)s;
 
+-- name: keys_by_ids
+select k.workspace_id, k.id, k.user_id, k.scopes, k.expires_at, k.revoked_at, m.role
+from api_keys k join members m using (workspace_id, user_id)
+where k.id = any(%(ids)s);
+
 -- name: names
 select w.name as workspace, u.name from workspaces w, users u
 where w.id = %(workspace_id)s and u.id = %(user_id)s;

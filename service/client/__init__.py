@@ -6,13 +6,17 @@ with Client.of(from_environment()) as backscroll:
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 import httpx
 import zstandard
 
+from service.client.following import Event, Folded, events
 from service.errors import (
     BackscrollError,
     Forbidden,
@@ -31,6 +35,8 @@ Json = dict[str, Any]
 TIMEOUT_S = 60.0
 EXPORT_TIMEOUT_S = 3600.0
 """A set is made whole before its first byte comes."""
+SILENT_S = 40.0
+"""A stream that says nothing for so long, no comment either, is dead."""
 PAGE = 500
 FILES_PAGE = 5000
 NEAR = ("127.0.0.1", "localhost", "::1")
@@ -181,6 +187,41 @@ class Client:
 
     def delete(self, session_id: str) -> Json:
         return self._call("DELETE", f"/api/sessions/{session_id}")
+
+    def follow(self, queries: Mapping[str, tuple[str, Json]]) -> Iterator[tuple[str, Json]]:
+        """Each answer of live queries and every later one, whole, by the id that it was asked under; for ever.
+
+        `queries`: id to the query's name and its arguments. A connection that is lost is made again and goes on where it
+        was, as long as it takes. `{"error": ...}` in place of an answer: there is none now.
+        """
+        asked = [json.dumps({"id": id, "query": name, "args": args}) for id, (name, args) in queries.items()]
+        folded = {id: Folded() for id in queries}
+        token, pause_s = "", 1.0
+        while True:
+            with suppress(Unreachable, NotYet, TooMany):
+                for event in self._events(asked, token):
+                    token = event.token or token
+                    pause_s = pause_s if event.retry_ms is None else event.retry_ms / 1000
+                    if event.kind == "revoked":
+                        raise Unauthorized(f"The service at {self.url} no longer accepts this key.")
+                    if event.kind != "reset" and (id := event.data["id"]) in folded:
+                        yield id, folded[id].take(event)
+            time.sleep(pause_s)
+
+    def _events(self, asked: Sequence[str], token: str) -> Iterator[Event]:
+        """The events of one connection, until it ends. Errors: as `_call`."""
+        given = {"Accept": "text/event-stream", **({"Last-Event-ID": token} if token else {})}
+        timeout = httpx.Timeout(TIMEOUT_S, read=SILENT_S)
+        try:
+            with self._http.stream(
+                "GET", "/api/live", params={"q": asked}, headers=given, timeout=timeout
+            ) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise refusal(answer, url=self.url)
+                yield from events(answer.iter_lines())
+        except httpx.RequestError as error:
+            raise Unreachable(f"The stream from {self.url} was cut.") from error
 
     def _call(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None,

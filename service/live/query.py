@@ -1,0 +1,74 @@
+"""What a live query is: a name, what it takes, how many askers are answered at once, and what its answer depends on.
+
+Rule: an answer depends on nothing but its arguments, the rows of one workspace and, where it says so, the clock. What
+it watches may be more than what it depends on, never less: a change that is not watched is a change that is missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import tzinfo
+from typing import Any, Literal
+
+import msgspec
+
+from service.storage.database import Connection
+
+
+class Watches(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows of the change log make an answer dirty."""
+
+    tables: frozenset[str]
+    session_ids: frozenset[int] | None = None
+    """Of these sessions only; None: of any."""
+    name: str | None = None
+    """An external id: a session that comes under it counts as well."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """One answer as it was read; a `RequestError`: there is none, and its text says why."""
+
+    result: Any
+    session_ids: frozenset[int] | None = None
+    """What was found under the name that was asked for: to be watched from now on."""
+    settled: bool = True
+    """False: it will change although nothing is written, since what it was asked of is behind."""
+
+
+Answers = Callable[[Connection, int, Sequence[Any]], Awaitable[list[Outcome]]]
+"""Of one workspace, within one snapshot: the outcomes for many arguments, in their order."""
+Compute = Callable[[int, Any, str], Awaitable[Outcome]]
+"""Of one workspace: the outcome for these arguments; settled when what was asked contains this token."""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of the catalogue; either `answers` or `compute` says how it is answered."""
+
+    name: str
+    summary: str
+    asks: type[Any]
+    """The struct of its arguments; equal arguments share one answer."""
+    gives: type[Any] | tuple[type[Any], ...]
+    """The struct of its result: the body of the plain GET."""
+    watches: Callable[[Any], Watches]
+    answers: Answers | None = None
+    compute: Compute | None = None
+    """Asked apart from the tick, of an index that follows the log by itself."""
+    check: Callable[[Any], object] = lambda asked: None
+    """Errors: `RequestError` for arguments that can never be answered."""
+    rows: str = ""
+    """The member of the result that is a list whose rows are compared; none: a change sends the whole."""
+    key: tuple[str, ...] = ("id",)
+    """The members of a row that make its key."""
+    key_by: Callable[[Any], tuple[str, ...]] | None = None
+    """The same where it depends on the arguments."""
+    whole: Callable[[Any, Any], bool] = lambda old, new: False
+    """Whether this change of the members beside the rows needs the whole; else a delta tells it."""
+    silent: frozenset[str] = frozenset()
+    """Members that say how the answer was made: a change of them alone is none."""
+    clock: Callable[[Any], tzinfo | None] = lambda asked: None
+    """The zone whose midnight makes it dirty; None: it does not depend on the clock."""
+    window_s: float = 0.0
+    """It is computed at most this often."""
+    cost: Literal["small", "large"] = "small"
+    """`large`: it grows with the workspace, hence the window."""
