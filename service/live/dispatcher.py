@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from contextvars import Context
 from datetime import UTC, datetime
@@ -38,7 +38,8 @@ from service.live.figures import Figures
 from service.live.query import Outcome, Query
 from service.live.streams import Stream, Subscription, blank
 from service.live.tasks import cancelled
-from service.live.ticks import Missed
+from service.live.ticks import Past
+from service.model import snapshot
 from service.storage import moments
 from service.storage.database import Connection, read_epoch
 from service.storage.moments import Moment
@@ -76,6 +77,8 @@ class Dispatcher:
         self._coming: list[Stream] = []
         self._apart = Apart(self.book, self._publish, self._wake.set)
         self._clock_s = 0.0
+        self._oldest = 0, 0.0
+        """The oldest transaction that was still running, and since when it is that one."""
         self._task: asyncio.Task[None] | None = None
 
     def open(self, stream: Stream, wanted: Iterable[Wanted]) -> None:
@@ -171,11 +174,11 @@ class Dispatcher:
             async with moments.moment(conn) as moment:
                 tick = await feeds.read(conn, epoch, self.cursor.token, is_whole=self._is_whole)
                 self._cut_off(await ticks.revoked(conn, tick, self._all()))
-                missed = await ticks.missed(conn, coming, self.book, epoch=epoch, cursor=tick.cursor)
+                past = await ticks.past(moment, self.book, coming, epoch=epoch, cursor=tick.cursor)
                 await self._soil(moment, tick)
                 due = self._due(coming)
                 outcomes = await ticks.answers(moment, due, self.figures)
-                woken = self._put_in_place(tick, outcomes, coming, missed)
+                woken = self._put_in_place(tick, outcomes, coming, past)
                 await self._fan_out(woken)  # nobody waits for the transaction's end
         except ticks.Again:
             self._coming = coming + self._coming
@@ -225,7 +228,7 @@ class Dispatcher:
         tick: Tick,
         outcomes: Sequence[tuple[Entry, Outcome]],
         coming: Sequence[Stream],
-        missed: Mapping[Stream, Missed],
+        past: Past,
     ) -> list[Stream]:
         """Answers, cursor and subscriptions as of this tick, all at once; the streams that have something to tell."""
         self.cursor = Cursor(self.cursor.number + 1, tick.token)
@@ -235,16 +238,20 @@ class Dispatcher:
             if entry.key in self.book.entries:
                 entry.due_s = now_s + entry.query.window_s
                 woken |= self._take(entry, outcome)
+        missed = past.missed(self.book)
         for stream in coming:
-            about = missed.get(stream)
             for each in stream.subscriptions:
                 each.ready = True
-                if about is not None and about.holds(each.entry):
+                each.reset = past.resets.get(stream, "")
+                if past.knows(stream, each.entry) and (stream, each.entry) not in missed:
                     each.version = each.entry.version
                 else:
-                    each.reset = about.reset if about is not None else ""
                     stream.has_news(each)
             woken[stream] = None
+        xmin = snapshot.parse(tick.cursor).xmin
+        if xmin != self._oldest[0] or tick.cursor == f"{xmin}:{xmin}:":
+            self._oldest = xmin, now_s
+        self.figures.held_s = now_s - self._oldest[1]
         if outcomes and tick.changes:
             self.figures.lag(min(change.at for change in tick.changes))
         return list(woken)

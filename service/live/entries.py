@@ -81,7 +81,9 @@ class Entry:
     def take(self, outcome: Outcome) -> bool:
         """Put in the new answer; whether there is something to tell."""
         if outcome.session_ids is not None:
-            self.watches = msgspec.structs.replace(self.watches, session_ids=outcome.session_ids)
+            first = self.query.watches(self.asked)
+            name = None if outcome.is_fixed else first.name
+            self.watches = msgspec.structs.replace(first, session_ids=outcome.session_ids, name=name)
         new = answers.taken_apart(self.query, self.asked, outcome.result)
         self.failed = False
         old = self.answer
@@ -119,7 +121,8 @@ class Book:
         self.dirty: set[Entry] = set()
         self._watching: dict[tuple[int, str, int], set[Entry]] = {}
         """By workspace, table and session (0: any)."""
-        self._names: dict[tuple[int, str], set[Entry]] = {}
+        self._names: dict[int, dict[str, set[Entry]]] = {}
+        """By workspace and external id."""
 
     def enter(self, query: Query, asked: Any, workspace_id: int) -> Entry:
         """The entry for these arguments, made where there is none."""
@@ -180,12 +183,15 @@ class Book:
         """What asks for one of these external ids."""
         found: set[Entry] = set()
         for name in names:
-            found |= self._names.get((workspace_id, name), set())
+            found |= self._names.get(workspace_id, {}).get(name, set())
         return found
+
+    def all_named(self, workspace_id: int) -> set[Entry]:
+        """What asks for any session of a workspace by name."""
+        return set().union(*self._names.get(workspace_id, {}).values())
 
     def newly_named(self, changes: Iterable[Change]) -> dict[int, list[int]]:
         """Sessions by workspace that may have come under a name that somebody watches."""
-        workspaces = {workspace_id for workspace_id, _ in self._names}
         found: dict[int, list[int]] = {}
         for change in changes:
             may_be_named = change.op == "I" or (change.op == "U" and change.cols & FACTS)
@@ -193,7 +199,7 @@ class Book:
                 change.tbl == "sessions"
                 and may_be_named
                 and change.row_id
-                and change.workspace_id in workspaces
+                and change.workspace_id in self._names
             ):
                 found.setdefault(change.workspace_id, []).append(change.row_id)
         return found
@@ -208,13 +214,17 @@ class Book:
         for place in self._places(entry):
             self._watching.setdefault(place, set()).add(entry)
         if entry.watches.name is not None:
-            self._names.setdefault((entry.workspace_id, entry.watches.name), set()).add(entry)
+            named = self._names.setdefault(entry.workspace_id, {})
+            named.setdefault(entry.watches.name, set()).add(entry)
 
     def _unwatch(self, entry: Entry) -> None:
         for place in self._places(entry):
             drop(self._watching, place, entry)
         if entry.watches.name is not None:
-            drop(self._names, (entry.workspace_id, entry.watches.name), entry)
+            named = self._names.get(entry.workspace_id, {})
+            drop(named, entry.watches.name, entry)
+            if not named:
+                self._names.pop(entry.workspace_id, None)
 
 
 def drop(book: dict[Any, set[Entry]], place: Any, entry: Entry) -> None:

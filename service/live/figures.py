@@ -23,6 +23,8 @@ class Figures(msgspec.Struct):
     bytes: int = 0
     lag_s: float = 0.0
     """From the oldest change of the last tick that had some to its answers."""
+    held_s: float = 0.0
+    """For how long the oldest running transaction has been the same: one that is held, or prepared and forgotten."""
     closed: dict[str, int] = {}
     """Streams that we ended, by reason."""
 

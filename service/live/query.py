@@ -31,6 +31,8 @@ class Outcome(msgspec.Struct, frozen=True):
     result: Any
     session_ids: frozenset[int] | None = None
     """What was found under the name that was asked for: to be watched from now on."""
+    is_fixed: bool = False
+    """It was found by its number: no other session can come under that name."""
     settled: bool = True
     """False: it will change although nothing is written, since what it was asked of is behind."""
 

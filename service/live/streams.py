@@ -79,12 +79,13 @@ class Stream:
         self._news: set[Subscription] = set()
         self._wake = asyncio.Event()
 
-    @property
-    def seen(self) -> Snapshot | None:
-        """The snapshot that the reader came with; None when there is none that means anything."""
+    def seen(self, epoch: str) -> Snapshot | None:
+        """The snapshot that the reader came with; None when it is none of this database."""
         match = snapshot.TOKEN.fullmatch(self.resume)
-        found = snapshot.parse(match[2]) if match else None
-        return found if found and found.is_sound else None
+        if match is None or match[1] != epoch:
+            return None
+        found = snapshot.parse(match[2])
+        return found if found.is_sound else None
 
     def has_news(self, subscription: Subscription) -> None:
         """To be followed by `look`."""

@@ -5,7 +5,7 @@ Rule: every function here asks of the tick's own connection, so that all of it i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 
 import msgspec
@@ -32,17 +32,43 @@ TOO_SHORT = "The change log no longer reaches back to the token: here is all of 
 log = structlog.get_logger()
 
 
-class Missed(msgspec.Struct):
-    """What a stream that came with a token does not hold."""
+class Past(msgspec.Struct):
+    """What streams that came with a token held, and what was committed since the oldest of the tokens."""
 
-    reset: str = ""
-    """Why all it holds is void."""
-    entries: set[Entry] | None = None
-    """The entries that changed since its token; None: any may have."""
+    resets: dict[Stream, str]
+    """Why all that a stream holds is void."""
+    seen: dict[Stream, Snapshot]
+    """What the others had seen."""
+    changes: list[tuple[int, Change]] | None = None
+    """With their transactions; None: too many to compare."""
+    names: dict[int, str] = {}
+    """External ids of the sessions that may have got theirs."""
 
-    def holds(self, entry: Entry) -> bool:
-        """Whether the reader holds this answer as it is now."""
-        return self.entries is not None and entry not in self.entries and entry.query.compute is None
+    def missed(self, book: Book) -> set[tuple[Stream, Entry]]:
+        """The answers that may have changed since their stream's token. To be asked when the first answers are there:
+        only then is it known which sessions are meant."""
+        touched: dict[Entry, set[int]] = {}
+        for xid, change in self.changes or ():
+            for entry in book.touched([change]) | self._by_name(book, change):
+                touched.setdefault(entry, set()).add(xid)
+        return {
+            (each.stream, entry)
+            for entry, xids in touched.items()
+            for each in entry.subscribers
+            if (at := self.seen.get(each.stream)) is not None and not at.sees_all(xids)
+        }
+
+    def _by_name(self, book: Book, change: Change) -> set[Entry]:
+        if change.tbl != "sessions":
+            return set()
+        if change.op == "D":  # its name went with it
+            return book.all_named(change.workspace_id)
+        name = self.names.get(change.row_id or 0)
+        return set() if name is None else book.named(change.workspace_id, [name])
+
+    def knows(self, stream: Stream, entry: Entry) -> bool:
+        """Whether it can be said what the stream has missed of this answer."""
+        return self.changes is not None and stream in self.seen and entry.query.compute is None
 
 
 class Again(Exception):
@@ -72,52 +98,36 @@ async def revoked(conn: Connection, tick: Tick, streams: Collection[Stream]) -> 
     ]
 
 
-async def missed(
-    conn: Connection, coming: Sequence[Stream], book: Book, *, epoch: str, cursor: str
-) -> dict[Stream, Missed]:
-    """For each stream that came with a token what it does not hold. One look into the log for all. `conn`: system."""
-    found = {stream: Missed() for stream in coming if stream.resume}
+async def past(moment: Moment, book: Book, coming: Sequence[Stream], *, epoch: str, cursor: str) -> Past:
+    """The past of streams that come with a token. One look into the log for all. `moment`: as system still."""
+    conn, found = moment.conn, Past({}, {})
     now = snapshot.parse(cursor)
-    seen: dict[Stream, Snapshot] = {}
-    for stream, about in found.items():
-        match = snapshot.TOKEN.fullmatch(stream.resume)
-        at = stream.seen
-        if match is None or at is None or match[1] != epoch or at.xmax > now.xmax:
-            about.reset = OTHER_DATABASE
+    for stream in coming:
+        if not stream.resume:
+            continue
+        at = stream.seen(epoch)
+        if at is None or at.xmax > now.xmax:
+            found.resets[stream] = OTHER_DATABASE
         else:
-            seen[stream] = at
-    if not seen:
+            found.seen[stream] = at
+    if not found.seen:
         return found
     floor = await change_log.floor(conn)
-    for stream in [stream for stream, at in seen.items() if at.xmin <= floor]:
-        found[stream].reset = TOO_SHORT
-        del seen[stream]
-    if seen:
-        oldest = min(at.xmin for at in seen.values())
-        workspaces = {stream.reader.workspace_id for stream in seen}
-        changes = await change_log.since_xid(conn, oldest, workspaces)
-        if changes is not None:
-            await _compare(conn, book, changes, seen, found)
+    for stream in [stream for stream, at in found.seen.items() if at.xmin <= floor]:
+        found.resets[stream] = TOO_SHORT
+        del found.seen[stream]
+    if found.seen:
+        oldest = min(at.xmin for at in found.seen.values())
+        workspaces = {stream.reader.workspace_id for stream in found.seen}
+        found.changes = await change_log.since_xid(conn, oldest, workspaces)
+        await _learn_names(moment, book, found)
     return found
 
 
-async def _compare(
-    conn: Connection,
-    book: Book,
-    changes: Sequence[tuple[int, Change]],
-    seen: Mapping[Stream, Snapshot],
-    found: Mapping[Stream, Missed],
-) -> None:
-    for about in found.values():
-        about.entries = set() if not about.reset else None
-    for xid, change in changes:
-        for entry in book.touched([change]):
-            for subscription in entry.subscribers:
-                at = seen.get(subscription.stream)
-                if at is not None and not at.sees(xid):
-                    missing = found[subscription.stream].entries
-                    assert missing is not None
-                    missing.add(entry)
+async def _learn_names(moment: Moment, book: Book, found: Past) -> None:
+    changes = [change for _, change in found.changes or ()]
+    for workspace_id, session_ids in book.newly_named(changes).items():
+        found.names |= await live.names_of(await moment.of(workspace_id), workspace_id, session_ids)
 
 
 async def newly_named(moment: Moment, book: Book, changes: Sequence[Change]) -> set[Entry]:
@@ -125,7 +135,7 @@ async def newly_named(moment: Moment, book: Book, changes: Sequence[Change]) -> 
     found: set[Entry] = set()
     for workspace_id, session_ids in book.newly_named(changes).items():
         names = await live.names_of(await moment.of(workspace_id), workspace_id, session_ids)
-        found |= book.named(workspace_id, names)
+        found |= book.named(workspace_id, names.values())
     return found
 
 

@@ -7,6 +7,7 @@ are not in the list. https://www.postgresql.org/docs/current/functions-info.html
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import msgspec
 
@@ -37,6 +38,10 @@ class Snapshot(msgspec.Struct, frozen=True):
         [True, False, True, False]
         """
         return xid < self.xmax and xid not in self.xip
+
+    def sees_all(self, xids: Collection[int]) -> bool:
+        """`sees` of each."""
+        return max(xids, default=0) < self.xmax and self.xip.isdisjoint(xids)
 
     @property
     def is_sound(self) -> bool:

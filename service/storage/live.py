@@ -73,11 +73,11 @@ async def messages(conn: Connection, workspace_id: int, asked: Sequence[Named]) 
     return found
 
 
-async def names_of(conn: Connection, workspace_id: int, session_ids: Sequence[int]) -> set[str]:
-    """The external ids of these sessions."""
+async def names_of(conn: Connection, workspace_id: int, session_ids: Sequence[int]) -> dict[int, str]:
+    """The external ids of these sessions, by id; of those that are there."""
     params = {"workspace_id": workspace_id, "ids": list(session_ids)}
     cursor = await conn.execute(SQL["names_of"], params)
-    return {row["external_id"] for row in await cursor.fetchall()}
+    return {row["id"]: row["external_id"] for row in await cursor.fetchall()}
 
 
 async def _rows(

@@ -38,12 +38,13 @@ async def stand(url: str, serve: Callable[[Connection], Awaitable[None]], *, rol
 
 @asynccontextmanager
 async def connected(url: str, *, role: Role, name: str) -> AsyncIterator[Connection]:
-    """It finds out within seconds when the other side is gone."""
+    """It finds out within seconds when the other side is gone. Never a standby: there, what was acknowledged may be missing."""
     conn = await link.Link[DictRow].connect(
         url,
         autocommit=True,
         row_factory=dict_row,
         application_name=f"backscroll-{name}",
+        target_session_attrs="read-write",
         **link.PARAMETERS,
     )
     async with conn:

@@ -195,7 +195,7 @@ def answering(exchange: Exchange, send: Send) -> Send:
         if event["type"] == "http.response.start":
             exchange.status = event["status"]
             exchange.answered_s = time.perf_counter()
-            if (b"content-type", b"text/event-stream") in event["headers"]:
+            if exchange.is_stream:
                 exchange.load.rest()
             named = {name.lower() for name, _ in event["headers"]}
             safe = [(name, value) for name, value in SAFE if name not in named]

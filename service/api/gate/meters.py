@@ -128,6 +128,11 @@ class LiveCollector(Collector):
         yield GaugeMetricFamily(
             "backscroll_live_lag_seconds", "From a change to its answers, in the last tick.", told.lag_s
         )
+        yield GaugeMetricFamily(
+            "backscroll_oldest_transaction_seconds",
+            "How long the oldest running transaction has been the same; told while there are streams.",
+            told.held_s if told.streams else 0.0,
+        )
         for name, help, value in (
             ("ticks", "Looks into the change log for live queries.", told.ticks),
             ("tick_seconds", "Time that they took.", told.tick_s),

@@ -71,4 +71,4 @@ left join lateral (
 order by f.ask, o.seq;
 
 -- name: names_of
-select external_id from sessions where workspace_id = %(workspace_id)s and id = any(%(ids)s);
+select id, external_id from sessions where workspace_id = %(workspace_id)s and id = any(%(ids)s);

@@ -70,8 +70,8 @@ async def get_sessions(conn: Connection, workspace_id: int, asked: Sequence[Sess
     found = await live.sessions(conn, workspace_id, [named(each) for each in asked])
     lines = await live.messages(conn, workspace_id, [named(each) for each in asked])
     return [
-        outcome(session, None if session.session is None else whole(session.session, each))
-        for session, each in zip(found, lines, strict=True)
+        outcome(one, session, session.session and whole(session.session, each))
+        for one, session, each in zip(asked, found, lines, strict=True)
     ]
 
 
@@ -81,7 +81,7 @@ def whole(session: dict[str, Any], found: Found) -> SessionWithMessages:
 
 async def list_messages(conn: Connection, workspace_id: int, asked: Sequence[MessagesAsked]) -> list[Outcome]:
     found = await live.messages(conn, workspace_id, [named(each) for each in asked])
-    return [outcome(each, None if each.session is None else listed(each)) for each in found]
+    return [outcome(one, each, listed(each)) for one, each in zip(asked, found, strict=True)]
 
 
 def listed(found: Found) -> Messages:
@@ -93,10 +93,13 @@ def listed(found: Found) -> Messages:
     return shown
 
 
-def outcome(found: Found, result: Any) -> Outcome:
-    if result is None:
-        return Outcome(NotFound("Session not found"), found.namesakes)
-    return Outcome(result, found.namesakes)
+def outcome(asked: SessionNamed, found: Found, result: Any) -> Outcome:
+    number = ids.number(asked.session, "s")
+    if found.session is None:
+        watched = found.namesakes if number is None else found.namesakes | {number}
+        return Outcome(NotFound("Session not found"), watched)
+    is_fixed = number == found.session["id"]
+    return Outcome(result, found.namesakes, is_fixed=is_fixed)
 
 
 def named(asked: SessionNamed) -> Named:
