@@ -27,7 +27,7 @@ class Reader:
         self.events: list[Event] = []
         self.comments: list[str] = []
         self.token = ""
-        self.folded = folded or {}
+        self.folded = {} if folded is None else folded
         self.ended = False
         self._news = asyncio.Event()
 
@@ -95,7 +95,9 @@ async def following(
     """A stream of these queries; `held`: the answers of an earlier one, which goes on."""
     headers = {"Authorization": f"Bearer {key}"} | ({"Last-Event-ID": resume} if resume else {})
     async with (
-        httpx.AsyncClient(base_url=url, headers=headers, timeout=SOON_S, trust_env=False, verify=False) as client,
+        httpx.AsyncClient(
+            base_url=url, headers=headers, timeout=SOON_S, trust_env=False, verify=False
+        ) as client,
         client.stream("GET", "/api/live", params=params(*queries)) as answer,
     ):
         assert answer.status_code == 200, await answer.aread()
