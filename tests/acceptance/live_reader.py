@@ -36,7 +36,7 @@ class Reader:
         return [event.kind for event in self.events]
 
     def result(self, id: str = "a") -> dict[str, Any]:
-        return self.folded[id].result
+        return self.folded[id].result if id in self.folded else {}
 
     def ids(self, id: str = "a", *, rows: str = "messages") -> list[str]:
         """External ids of the rows of an answer."""
