@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients test-exporters crash-test soak check audit fuzz bench lock schema clean
+.PHONY: help run test test-clients test-exporters crash-test soak live-soak check audit fuzz bench lock schema clean
 
 help: ## print these verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -13,6 +13,9 @@ run: $(VENV)/.run ## install, start everything on http://127.0.0.1:8787, load th
 
 test: $(VENV)/.dev ## install, run all tests against a Postgres that they start themselves
 	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+live-soak: $(VENV)/.dev ## 100,000 random commits under live streams that are cut, killed and restarted
+	LIVE_SOAK_COMMITS=100000 $(BIN)/python -m pytest tests/acceptance/test_live_soak.py -s
 
 test-clients: $(VENV)/.dev ## run real client plugins from npm against a service (needs Node)
 	$(BIN)/python -m pytest -m clients tests/acceptance

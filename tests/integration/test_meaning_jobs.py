@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import jobs_bench
 import msgspec
 import numpy as np
+import psycopg
 import pytest
 from jobs_bench import SOON_S, many, message
 
 from indexing.embedder import Compute, SentenceTransformerEmbedder
 from indexing.model import Filter
+from indexing.ports import Vectors
 from service.bootstrap import Resources, open_resources
 from service.jobs import reindex as reindexing
 from service.jobs import schedule, sweep
@@ -114,6 +116,35 @@ async def test_it_finds_a_message_by_its_meaning(bench: Bench) -> None:
         await bench.embedded()
         assert await bench.nearest("kitten on a rug") == "The cat sat on the mat"
         assert await bench.nearest("postgres pool exhausted") == "Our database ran out of connections"
+
+
+class Watched:
+    """An embedder that looks, while it computes, for transactions that are open."""
+
+    def __init__(self, embedder: SentenceTransformerEmbedder, url: str) -> None:
+        self.name, self.dimension = embedder.name, embedder.dimension
+        self._embedder, self._url = embedder, url
+        self.open_ones: list[int] = []
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        with psycopg.connect(self._url, autocommit=True) as conn:
+            row = conn.execute(
+                "select count(*) from pg_stat_activity"
+                " where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()"
+            ).fetchone()
+        assert row is not None
+        self.open_ones.append(row[0])
+        return self._embedder.embed(texts)
+
+
+async def test_it_has_no_transaction_open_while_it_computes(bench: Bench) -> None:
+    """A long computation would hold the oldest snapshot: vacuum would wait, and so would who resumes a live stream."""
+    async with bench.splitting():
+        await bench.put(message("m1", "The cat sat on the mat"))
+        await bench.split()
+    watched = Watched(bench.embedder, bench.url)
+    assert await embed_some(bench.db, bench.model, watched, limit=10) == 1
+    assert watched.open_ones == [0]
 
 
 async def test_it_embeds_a_text_once_for_ten_sessions(bench: Bench) -> None:
