@@ -20,6 +20,7 @@ import msgspec
 import psycopg
 import pytest
 import tenant_things
+from tenant_calls import CALLS
 
 from indexing.fulltext import open_writer
 from indexing.model import TextDocument
@@ -34,79 +35,6 @@ from service.storage import people
 SECRET = "zebra"
 """Stands in everything that b ever wrote, and in nothing of a's."""
 
-Ask = tuple[str, str, dict[str, Any] | list[Any] | None]
-"""Method, path with query, JSON body (a list: lines of NDJSON). `{s}` and `{m}` stand for a session and a message."""
-
-CALLS: dict[str, list[Ask]] = {
-    "GET /health": [("GET", "/health", None)],
-    "GET /health/ready": [("GET", "/health/ready", None)],
-    "GET /metrics": [("GET", "/metrics", None)],
-    "GET /schema": [("GET", "/schema", None)],
-    "POST /sync/session": [("POST", "/sync/session", {"externalId": "{s}", "title": "Mine"})],
-    "POST /sync/message": [
-        (
-            "POST",
-            "/sync/message",
-            {"sessionExternalId": "{s}", "externalId": "{m}", "role": "user", "textContent": "x"},
-        )
-    ],
-    "POST /sync/batch": [
-        (
-            "POST",
-            "/sync/batch",
-            {
-                "sessions": [{"externalId": "{s}", "title": "Mine"}],
-                "messages": [
-                    {"sessionExternalId": "{s}", "externalId": "{m}", "role": "user", "textContent": "x"}
-                ],
-            },
-        )
-    ],
-    "GET /sync/sessions/list": [("GET", "/sync/sessions/list", None)],
-    **tenant_things.CALLS,
-    "GET /api/sessions": [
-        ("GET", "/api/sessions", None),
-        ("GET", "/api/sessions?limit=1&sort=createdAt&order=asc", None),
-        *[
-            ("GET", f"/api/sessions?{name}={{v}}", None)
-            for name in ("project", "tag", "model", "provider", "status", "q", "source")
-        ],
-    ],
-    "GET /api/sessions/get": [("GET", "/api/sessions/get?id={s}", None)],
-    "GET /api/sessions/{id}": [("GET", "/api/sessions/{s}", None)],
-    "PATCH /api/sessions/{id}": [
-        ("PATCH", "/api/sessions/{s}", {"title": "Mine", "tags": ["mine"], "notes": "mine", "isPublic": True})
-    ],
-    "DELETE /api/sessions/{id}": [("DELETE", "/api/sessions/{s}", None)],
-    "GET /api/sessions/{id}/messages": [
-        ("GET", "/api/sessions/{s}/messages", None),
-        ("GET", "/api/sessions/own/messages?around={m}", None),
-    ],
-    "PATCH /api/messages/{id}": [("PATCH", "/api/messages/{m}", {"notes": "mine"})],
-    "DELETE /api/messages/{id}": [("DELETE", "/api/messages/{m}", None)],
-    "GET /s/{slug}": [("GET", "/s/{slug}", None)],
-    "GET /api/stats": [("GET", "/api/stats", None)],
-    "POST /api/auth/session": [("POST", "/api/auth/session", {})],
-    "DELETE /api/auth/session": [("DELETE", "/api/auth/session", None)],
-    "GET /api/search": [
-        ("GET", "/api/search?q=hello&facets=source,project,model,role,tool,day&explain=true", None),
-        ("GET", "/api/search?q=hello&groupBy=message&type=fulltext&limit=1", None),
-        ("GET", "/api/search?q={v}", None),
-        ("GET", "/api/search?q=hello&session={s}&groupBy=message", None),
-        *[
-            ("GET", f"/api/search?q=hello&{name}={{v}}", None)
-            for name in ("project", "tag", "model", "tool", "source")
-        ],
-    ],
-    "POST /api/search": [
-        ("POST", "/api/search", {"q": "hello", "facets": ["source", "tool"]}),
-        ("POST", "/api/search", {"q": "hello", "filter": {"session": ["{s}"]}}),
-    ],
-    "POST /search": [
-        ("POST", "/search", {"q": "hello", "groupBy": "message", "facets": ["project"]}),
-        ("POST", "/search", {"q": "{v} hello", "type": "fulltext"}),
-    ],
-}
 SENDING = ("POST /sync", "POST /api/import", "POST /api/usage")
 SAVING = "POST /api/searches"
 COUNTING = ("GET /metrics",)
