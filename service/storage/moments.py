@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from service.storage.database import Connection
+from service.storage.link import answered_within
 
 
 class Moment:
@@ -39,7 +40,8 @@ async def moment(conn: Connection) -> AsyncIterator[Moment]:
     """`conn`: one that stands, in autocommit, of the owner's session."""
     await conn.execute("begin isolation level repeatable read read only; set local role backscroll_system")
     try:
-        yield Moment(conn)
+        with answered_within(conn):
+            yield Moment(conn)
     finally:
         if not conn.closed:
             await conn.execute("rollback")  # nothing was written
