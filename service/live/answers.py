@@ -77,9 +77,9 @@ def key_of(row: Any, names: Sequence[str]) -> str:
 
 def on_the_wire(row: msgspec.Struct, names: Sequence[str]) -> dict[str, Any]:
     return {
-        field.encode_name: getattr(row, field.name)
+        field.encode_name: value
         for field in msgspec.structs.fields(type(row))
-        if field.encode_name in names
+        if field.encode_name in names and (value := getattr(row, field.name)) is not msgspec.UNSET
     }
 
 

@@ -42,6 +42,10 @@ def get(api: httpx.Client, path: str) -> Any:
     return api.get(path).json()
 
 
+def label(api: httpx.Client, message: str, **labels: Any) -> None:
+    assert api.patch(f"/api/messages/{message}", json=labels).status_code == 200
+
+
 def key(api: httpx.Client) -> str:
     return str(api.headers["authorization"]).removeprefix("Bearer ")
 
@@ -203,6 +207,38 @@ def test_it_makes_streams_of_plain_routes(api: httpx.Client) -> None:
         assert event.data["result"] == get(api, path), path
     refused = api.get("/api/sessions/one/messages?around=m1", headers={"Accept": "text/event-stream"})
     assert refused.status_code == 400
+
+
+async def test_it_follows_labels_and_evals(api: httpx.Client, service: HttpService) -> None:
+    """A message that is tagged and marked is told with its labels, and its session comes to the list of evals."""
+    send(api, "one", "m1", "m2")
+    (message, _) = get(api, "/api/sessions/one/messages")["messages"]
+    queries = [("open", "sessions.messages", {"session": "one"}), ("evals", "evals.list", {})]
+    async with following(service.url, key(api), *queries) as reader:
+        await reader.until(lambda: set(reader.folded) == {"open", "evals"})
+        label(api, message["id"], tags=["good"], evalReady=True)
+        await reader.until(lambda: reader.result("open") == get(api, "/api/sessions/one/messages"))
+        assert reader.result("open")["messages"][0]["tags"] == ["good"]
+        await reader.until(lambda: reader.result("evals") == get(api, "/api/evals"))
+        assert len(reader.result("evals")["sessions"]) == 1
+
+
+def test_it_answers_usage_as_the_plain_routes_do(api: httpx.Client) -> None:
+    """Each report of usage is answered, its days keyed by day and what they are cut by; only its clock may differ."""
+    send(api, "one", "m1")
+    for name, args in (
+        ("usage.daily", {"by": ["project", "user"], "from": "2026-05-01", "to": "2026-05-03"}),
+        ("usage.summary", {}),
+        ("usage.models", {"limit": 5}),
+        ("usage.projects", {}),
+        ("usage.sources", {}),
+        ("wrapped.today", {}),
+    ):
+        told = once(api, ("a", name, args))["a"]
+        path = f"/api/{name.replace('.', '/')}".replace("wrapped/today", "wrapped")
+        wanted = api.get(path, params={**args, "by": ",".join(args.get("by", []))}).json()  # type: ignore[arg-type]
+        assert told["result"] | {"computedAt": 0} == wanted | {"computedAt": 0}, name
+        assert name != "usage.daily" or told["key"] == ["day", "project", "user"]
 
 
 def test_it_opens_by_cookie(api: httpx.Client, service: HttpService) -> None:

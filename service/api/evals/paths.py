@@ -25,6 +25,7 @@ from service.exports.tallying import Tally, Warned
 from service.model import ids, json_items
 from service.privacy.cleaning import Cleaner
 from service.storage import evals, labels, sessions
+from service.storage.database import Connection
 from service.storage.evals import Position
 
 SAMPLES = 3
@@ -107,23 +108,37 @@ class History(msgspec.Struct, rename="camel"):
 
 
 @route(
-    "GET", "/api/evals", scope="read", summary="List sessions for evals", asks=EvalsAsked, gives=Evals,
+    "GET", "/api/evals", scope="read", summary="List sessions for evals", asks=EvalsAsked, gives=Evals, live="evals.list",
     description="Sessions that are marked, or that have a marked message, the latest first, with counts over all of them.",
     example={"sessions": [examples.SESSION | {"evalReady": True}], "stats": examples.EVAL_STATS}, errors=(400,),
 )  # fmt: skip
 async def list_evals(call: Call, asked: EvalsAsked) -> Answer:
-    filter = asking.filter_of(asked)
-    of = f"evals {msgspec.json.encode(msgspec.structs.replace(asked, limit=0, cursor=None)).decode()}"
-    after = cursors.decode(asked.cursor, Position, of=of) if asked.cursor else None
     async with call.rows(still=True) as conn:
-        counts = await evals.counts(conn, call.workspace_id, filter)
-        found = await evals.page(conn, call.workspace_id, filter, limit=asked.limit + 1, after=after)
-        rows = await sessions.by_ids(conn, call.workspace_id, found[: asked.limit])
+        return answer(await read(conn, call.workspace_id, asked))
+
+
+async def read(conn: Connection, workspace_id: int, asked: EvalsAsked) -> Evals:
+    """Errors: `RequestError`."""
+    filter, after = asking.filter_of(asked), position(asked)
+    counts = await evals.counts(conn, workspace_id, filter)
+    found = await evals.page(conn, workspace_id, filter, limit=asked.limit + 1, after=after)
+    rows = await sessions.by_ids(conn, workspace_id, found[: asked.limit])
     shown = [rows[id] for id in found[: asked.limit]]
     listed = Evals([shapes.session(row) for row in shown], Stats(**msgspec.structs.asdict(counts)))
     if len(found) > len(shown) > 0:
-        listed.next_cursor = cursors.encode(Position(shown[-1]["created_at"], shown[-1]["id"]), of=of)
-    return answer(listed)
+        listed.next_cursor = cursors.encode(
+            Position(shown[-1]["created_at"], shown[-1]["id"]), of=order(asked)
+        )
+    return listed
+
+
+def position(asked: EvalsAsked) -> Position | None:
+    """Where the page before ended. Errors: `RequestError`."""
+    return cursors.decode(asked.cursor, Position, of=order(asked)) if asked.cursor else None
+
+
+def order(asked: EvalsAsked) -> str:
+    return f"evals {msgspec.json.encode(msgspec.structs.replace(asked, limit=0, cursor=None)).decode()}"
 
 
 @route(

@@ -8,17 +8,10 @@ from typing import Any
 import msgspec
 
 from service.api.gate.routes import Desk
-from service.api.live.queries import index_status, search, sessions, stats
+from service.api.live.queries import evals, index_status, search, sessions, stats, usage
 from service.live.query import Query
 
 ABSENT = {
-    "usage.daily": "the usage tables are not there",
-    "usage.summary": "the usage tables are not there",
-    "usage.models": "the usage tables are not there",
-    "usage.projects": "the usage tables are not there",
-    "usage.sources": "the usage tables are not there",
-    "wrapped.today": "the usage tables are not there",
-    "evals.list": "the list of evals is not there",
     "documents.list": "documents are not there",
     "documents.get": "documents are not there",
     "approvals.pending": "approvals are not there",
@@ -53,7 +46,9 @@ class Catalogue(msgspec.Struct):
 
 def of_desk(desk: Desk) -> Mapping[str, Query]:
     """All queries that have answers, by name."""
-    found = (*sessions.QUERIES, *stats.QUERIES, *search.queries(desk), *index_status.queries(desk))
+    found = (
+        *sessions.QUERIES, *stats.QUERIES, *usage.QUERIES, *evals.QUERIES, *search.queries(desk), *index_status.queries(desk),
+    )  # fmt: skip
     return {query.name: query for query in found}
 
 

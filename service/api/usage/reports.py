@@ -25,7 +25,7 @@ Report = Callable[[Connection, int, Sequence[Question]], Awaitable[Sequence[msgs
     "GET", "/api/usage/daily", scope="read", summary="Get usage by day", asks=DaysAsked, gives=bodies.UsageDaily,
     description="What was used on each day of a time zone, empty days included; with `by`, on each day by each combination "
     "of names that occurs. docs/metrics.md defines every figure.",
-    example=examples.DAILY, errors=(304, 400),
+    live="usage.daily", example=examples.DAILY, errors=(304, 400),
 )  # fmt: skip
 async def get_usage_daily(call: Call, asked: DaysAsked) -> Answer:
     return await told(call, asked, reports.daily)
@@ -34,7 +34,7 @@ async def get_usage_daily(call: Call, asked: DaysAsked) -> Answer:
 @route(
     "GET", "/api/usage/summary", scope="read", summary="Get usage in sum", asks=RangeAsked, gives=bodies.UsageSummary,
     description="A range as one: totals, active days, the burn rate, kinds of sessions, and an estimate of the month.",
-    example=examples.SUMMARY, errors=(304, 400),
+    live="usage.summary", example=examples.SUMMARY, errors=(304, 400),
 )  # fmt: skip
 async def get_usage_summary(call: Call, asked: RangeAsked) -> Answer:
     return await told(call, asked, pages.summary)
@@ -43,7 +43,7 @@ async def get_usage_summary(call: Call, asked: RangeAsked) -> Answer:
 @route(
     "GET", "/api/usage/models", scope="read", summary="Get usage by model", asks=RankingAsked, gives=bodies.UsageModels,
     description="What was used of each provider's models, the costliest first.",
-    example=examples.MODELS, errors=(304, 400),
+    live="usage.models", example=examples.MODELS, errors=(304, 400),
 )  # fmt: skip
 async def get_usage_models(call: Call, asked: RankingAsked) -> Answer:
     return await told(call, asked, reports.models)
@@ -52,7 +52,7 @@ async def get_usage_models(call: Call, asked: RankingAsked) -> Answer:
 @route(
     "GET", "/api/usage/projects", scope="read", summary="Get usage by project", asks=RankingAsked,
     gives=bodies.UsageProjects, description="What was used in each project, the costliest first.",
-    example=examples.PROJECTS, errors=(304, 400),
+    live="usage.projects", example=examples.PROJECTS, errors=(304, 400),
 )  # fmt: skip
 async def get_usage_projects(call: Call, asked: RankingAsked) -> Answer:
     return await told(call, asked, reports.projects)
@@ -61,7 +61,7 @@ async def get_usage_projects(call: Call, asked: RankingAsked) -> Answer:
 @route(
     "GET", "/api/usage/sources", scope="read", summary="Get usage by source", asks=RankingAsked,
     gives=bodies.UsageSources, description="What was used by each tool that sent sessions, the costliest first.",
-    example=examples.SOURCES, errors=(304, 400),
+    live="usage.sources", example=examples.SOURCES, errors=(304, 400),
 )  # fmt: skip
 async def get_usage_sources(call: Call, asked: RankingAsked) -> Answer:
     return await told(call, asked, reports.sources)
@@ -108,7 +108,7 @@ async def get_usage_streaks(call: Call, asked: StreaksAsked) -> Answer:
 @route(
     "GET", "/api/wrapped", scope="read", summary="Get the day in one page", asks=WrappedAsked, gives=bodies.Wrapped,
     description="A day: totals, top models, top projects, the longest session, and the streak that it ends.",
-    example=examples.WRAPPED, errors=(304, 400),
+    live="wrapped.today", example=examples.WRAPPED, errors=(304, 400),
 )  # fmt: skip
 async def get_wrapped(call: Call, asked: WrappedAsked) -> Answer:
     return await told(call, asked, pages.wrapped)

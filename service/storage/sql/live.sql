@@ -58,7 +58,8 @@ shown as (
     from placed
     where most is null or (not tail and n <= most) or (tail and n > of - most)
 )
-select f.ask, f.found_id, f.namesakes, m.*, o.seq, o.goes_on, p.types, p.contents
+select f.ask, f.found_id, f.namesakes, m.*, o.seq, o.goes_on, p.types, p.contents,
+    array(select tag from message_tags t where t.workspace_id = m.workspace_id and t.message_id = m.id order by tag) as tags
 from found f
 left join shown o on o.ask = f.ask
 left join lateral (
