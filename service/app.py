@@ -110,4 +110,11 @@ def create_app(resources: Resources) -> Edge:
     capacity = Capacity(
         requests=resources.settings.requests_at_once, body_bytes=resources.settings.bodies_at_once_bytes
     )
-    return Edge(app, ledger=desk.ledger, meters=desk.meters, capacity=capacity, slow_ms=slow_ms)
+    return Edge(
+        app,
+        ledger=desk.ledger,
+        meters=desk.meters,
+        capacity=capacity,
+        slow_ms=slow_ms,
+        traces=resources.traces,
+    )

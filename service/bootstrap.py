@@ -15,6 +15,7 @@ import msgspec
 from indexing.embedder import ModelUnavailable, model_name, open_query_embedder, open_token_counter
 from indexing.fulltext import IndexDamaged, TantivyReader, open_reader
 from indexing.ports import Embedder
+from service import tracing
 from service.errors import DatabaseUnavailable, NotYet
 from service.live.bell import Bell
 from service.live.dispatcher import Dispatcher
@@ -23,6 +24,7 @@ from service.settings import Settings
 from service.storage.database import Database, open_database
 from service.storage.neighbours import PostgresNeighbours
 from service.storage.vectors import PostgresVectors
+from service.tracing import Traces, Untold
 
 
 class Resources(msgspec.Struct, kw_only=True):
@@ -38,6 +40,7 @@ class Resources(msgspec.Struct, kw_only=True):
     """Of this process; it connects when the first stream is opened."""
     vectors: PostgresVectors
     neighbours: PostgresNeighbours
+    traces: Traces = Untold()
     _text: TantivyReader | None = None
     _embedder: Embedder | None = None
     _counter: Callable[[str], int] | None = None
@@ -97,6 +100,7 @@ class Resources(msgspec.Struct, kw_only=True):
         await self.live.stop()
         await self.bell.close()
         await self.db.close()
+        await asyncio.to_thread(self.traces.close)
 
 
 async def open_resources(settings: Settings) -> Resources:
@@ -112,6 +116,7 @@ async def open_resources(settings: Settings) -> Resources:
         live=Dispatcher(url, bell=bell),
         vectors=PostgresVectors(db, exact_scan_rows=settings.exact_scan_rows),
         neighbours=PostgresNeighbours(db),
+        traces=tracing.opened(settings.traces),
     )
 
 

@@ -66,6 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Prices in the form of LiteLLM's model_prices_and_context_window.json, before the bundled table; empty: none."""
     slow_request_ms: int = 1000
     """A request whose answer begins later than this is logged as slow; 0: none is."""
+    traces: bool = False
+    """Send traces by OpenTelemetry to `OTEL_EXPORTER_OTLP_ENDPOINT` (`pip install 'backscroll[otel]'`)."""
     allowed_hosts: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:,\[\] -]*$")] = ""
     """Names, with commas between, under which browsers may reach it besides localhost; else only a key opens."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -61,7 +62,18 @@ async def once(job: Job, resources: Resources) -> None:
     """Do a job unless another worker is at it."""
     async with locks.if_alone(resources.url, f"job {job.name}") as ours:
         if ours:
-            await job.run(resources)
+            await told(job, resources)
+
+
+async def told(job: Job, resources: Resources) -> None:
+    """Run a job, and tell traces of it."""
+    at, started_s, failed = datetime.now(UTC), time.perf_counter(), True
+    try:
+        await job.run(resources)
+        failed = False
+    finally:
+        seconds = time.perf_counter() - started_s
+        resources.traces.span(f"job {job.name}", at=at, seconds=seconds, facts={}, failed=failed)
 
 
 def tell(event: JobExecutionEvent) -> None:

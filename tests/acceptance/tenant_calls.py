@@ -118,6 +118,12 @@ CALLS: dict[str, list[Ask]] = {
             {"query": "search", "args": {"q": "hello", "type": "fulltext"}},
             {"query": "search", "args": {"q": "{v}", "type": "fulltext", "groupBy": "message"}},
             {"query": "index.status"},
+            {
+                "query": "usage.daily",
+                "args": {"from": "2026-05-01", "to": "2026-05-10", "by": ["project", "user"]},
+            },
+            {"query": "usage.models", "args": {"from": "2026-05-01", "to": "2026-05-10"}},
+            {"query": "evals.list"},
         )
     ],
     "GET /api/live/catalogue": [("GET", "/api/live/catalogue", None)],

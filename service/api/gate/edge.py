@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import unquote
@@ -29,6 +30,7 @@ from service.api.gate.meters import Meters
 from service.errors import Busy
 from service.storage.people import RequestLine
 from service.storage.timing import Timings, collected
+from service.tracing import Traces
 
 SLASHES = re.compile(r"/{2,}")
 ENCODED_SLASH = re.compile(r"%2f", re.IGNORECASE)
@@ -58,13 +60,21 @@ class Edge:
     """Wraps Litestar's app."""
 
     def __init__(
-        self, app: ASGIApp, *, ledger: Ledger, meters: Meters, capacity: Capacity, slow_ms: int
+        self,
+        app: ASGIApp,
+        *,
+        ledger: Ledger,
+        meters: Meters,
+        capacity: Capacity,
+        slow_ms: int,
+        traces: Traces,
     ) -> None:
         self._app = app
         self._capacity = capacity
         self._ledger = ledger
         self._meters = meters
         self._slow_ms = slow_ms
+        self._traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if str(scope["type"]) == "http":
@@ -78,6 +88,7 @@ class Edge:
             at=datetime.now(UTC),
             started_s=time.perf_counter(),
             method=str(scope["method"]),
+            parent=traceparent(scope["headers"]),
             load=Load(self._capacity),
         )
         with collected() as timings:
@@ -88,7 +99,7 @@ class Edge:
                     await self._admit(scope, exchange, receive, answering(exchange, send))
             finally:
                 exchange.load.end()
-                self._record(exchange)
+                self._record(exchange, timings)
                 self._tell_slowness(exchange, timings)
 
     async def _admit(self, scope: HTTPScope, exchange: Exchange, receive: Receive, send: Send) -> None:
@@ -117,12 +128,20 @@ class Edge:
                 requestId=exchange.request_id,
             )
 
-    def _record(self, exchange: Exchange) -> None:
+    def _record(self, exchange: Exchange, timings: Timings) -> None:
         ended_s = exchange.answered_s if exchange.is_stream else time.perf_counter()
         duration_s = ended_s - exchange.started_s
         duration_ms = round(duration_s * 1000, 2)
         workspace_id = exchange.caller.workspace_id
         self._meters.observe(exchange, duration_s)
+        self._traces.span(
+            f"{exchange.method} {exchange.route}",
+            at=exchange.at,
+            seconds=duration_s,
+            facts=facts(exchange, timings),
+            parent=exchange.parent,
+            failed=exchange.status >= 500,
+        )
         log.info(
             "request",
             method=exchange.method,
@@ -144,6 +163,21 @@ class Edge:
                     duration_ms=duration_ms,
                 )
             )
+
+
+def facts(exchange: Exchange, timings: Timings) -> dict[str, str | int | float]:
+    """What a trace says of a request."""
+    return {
+        "http.request.method": exchange.method,
+        "http.route": exchange.route,
+        "http.response.status_code": exchange.status,
+        "backscroll.request_id": exchange.request_id,
+        **{f"backscroll.statement_ms.{name}": spent_ms for name, spent_ms in timings.told().items()},
+    }
+
+
+def traceparent(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    return next((value.decode("latin-1") for name, value in headers if name == b"traceparent"), "")
 
 
 async def preflight(exchange: Exchange, send: Send) -> None:

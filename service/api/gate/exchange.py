@@ -19,6 +19,8 @@ class Exchange(msgspec.Struct, kw_only=True):
     method: str
     load: Load
     """What it takes of what this process can take on."""
+    parent: str = ""
+    """The caller's `traceparent`."""
     route: str = "-"
     """The route's template, `/api/sessions/{id}`; `-` where none was found."""
     caller: Caller = NOBODY
