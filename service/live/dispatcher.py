@@ -129,11 +129,11 @@ class Dispatcher:
             await cancelled(self._task)
 
     def _let_go(self) -> None:
-        for stream in self._all():
+        for stream in self.open_streams():
             stream.close()
         self._apart.forget_all()
 
-    def _all(self) -> list[Stream]:
+    def open_streams(self) -> list[Stream]:
         return [stream for streams in self._streams.values() for stream in streams]
 
     async def _run(self) -> None:
@@ -173,7 +173,7 @@ class Dispatcher:
         try:
             async with moments.moment(conn) as moment:
                 tick = await feeds.read(conn, epoch, self.cursor.token, is_whole=self._is_whole)
-                self._cut_off(await ticks.revoked(conn, tick, self._all()))
+                self._cut_off(await ticks.revoked(conn, tick, self.open_streams()))
                 past = await ticks.past(moment, self.book, coming, epoch=epoch, cursor=tick.cursor)
                 await self._soil(moment, tick)
                 due = self._due(coming)
