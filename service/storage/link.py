@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import select
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -35,6 +37,8 @@ SERVER_SIDE = (
 """To be said on a new connection; without meaning on a socket of this machine."""
 CHECK_S = 2.0
 """A connection that rested answers an empty question within this time, or is not used any more."""
+TRUSTED_S = 1.0
+"""So long after it answered, a connection whose socket is silent is used unasked: an end that is told makes a socket readable."""
 STATEMENT_S = 60
 """After so long the server gives up on a statement."""
 GRACE_S = 10.0
@@ -43,6 +47,9 @@ GRACE_S = 10.0
 
 class Link(psycopg.AsyncConnection[Row]):
     """psycopg's connection; an attempt that came to nothing leaves no socket open."""
+
+    answered_s: float = 0.0
+    """When it last answered `check`, on the monotonic clock."""
 
     @classmethod
     async def connect(cls, *args: Any, **kwargs: Any) -> Self:
@@ -57,8 +64,20 @@ class Link(psycopg.AsyncConnection[Row]):
 
 async def check(conn: psycopg.AsyncConnection[Any]) -> None:
     """Errors: `psycopg.OperationalError` when nobody answers any more."""
+    trusted = isinstance(conn, Link) and time.monotonic() - conn.answered_s < TRUSTED_S
+    if trusted and is_silent(conn.fileno()):
+        return
     with answered_within(conn, CHECK_S):
         await AsyncConnectionPool.check_connection(conn)
+    if isinstance(conn, Link):
+        conn.answered_s = time.monotonic()
+
+
+def is_silent(descriptor: int) -> bool:
+    """Whether a socket has nothing to read: no word, and no end."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return not poll.poll(0)
 
 
 @contextmanager

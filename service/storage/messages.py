@@ -5,7 +5,7 @@ Rows are dicts with the table's names; `parts` are `model.message.Part`s, `seq` 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -100,8 +100,13 @@ async def with_parts(conn: Connection, workspace_id: int, rows: list[dict[str, A
 
 async def parts_of(conn: Connection, workspace_id: int, message_ids: Sequence[int]) -> dict[int, list[Part]]:
     cursor = await conn.execute(SQL["parts_of"], {"workspace_id": workspace_id, "ids": list(message_ids)})
+    return by_message(await cursor.fetchall())
+
+
+def by_message(rows: Iterable[dict[str, Any]]) -> dict[int, list[Part]]:
+    """Rows of `parts_of` as parts."""
     parts: dict[int, list[Part]] = {}
-    for row in await cursor.fetchall():
+    for row in rows:
         parts.setdefault(row["message_id"], []).append(Part(row["type"], row["content"].encode()))
     return parts
 
@@ -109,10 +114,23 @@ async def parts_of(conn: Connection, workspace_id: int, message_ids: Sequence[in
 async def hits(conn: Connection, workspace_id: int, message_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """What search shows of these messages, with parts; one that is gone or foreign is absent."""
     params = {"workspace_id": workspace_id, "ids": list(message_ids)}
-    rows = await with_parts(conn, workspace_id, await (await conn.execute(SQL["hits"], params)).fetchall())
-    records = await (await conn.execute(SQL["records_of"], params)).fetchall()
+    read = [
+        await (await conn.execute(SQL[name], params)).fetchall()
+        for name in ("hits", "parts_of", "records_of")
+    ]
+    return as_hits(*read)
+
+
+def as_hits(
+    rows: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]], records: Iterable[dict[str, Any]]
+) -> dict[int, dict[str, Any]]:
+    """Rows of `hits`, `parts_of` and `records_of` as messages, by id."""
+    parts_of = by_message(parts)
     record_ids = {row["message_id"]: row["record_id"] for row in records}
-    return {row["id"]: row | {"record_id": record_ids.get(row["id"])} for row in rows}
+    return {
+        row["id"]: row | {"parts": parts_of.get(row["id"], []), "record_id": record_ids.get(row["id"])}
+        for row in rows
+    }
 
 
 async def first_of(conn: Connection, workspace_id: int, session_ids: Sequence[int]) -> dict[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from service.storage.database import Connection, Database
+from service.storage.database import Asked, Connection, Database
 from service.storage.queries import load
 
 SQL = load("neighbours")
@@ -23,8 +23,7 @@ class PostgresNeighbours:
         if not message_ids:
             return {}
         params = {"workspace_id": workspace_id, "ids": list(message_ids)}
-        async with self._db.workspace(workspace_id) as conn:
-            rows = await (await conn.execute(SQL["of"], params)).fetchall()
+        (rows,) = await self._db.read(workspace_id, Asked(SQL["of"], params))
         return {row["id"]: (row["before"], row["after"]) for row in rows}
 
 

@@ -7,7 +7,7 @@ and texts are never looked at.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -53,6 +53,21 @@ def collected() -> Iterator[Timings]:
         yield timings
     finally:
         collecting.reset(token)
+
+
+@contextmanager
+def told_together(statements: Sequence[object]) -> Iterator[None]:
+    """The block sends these at once: what it takes is told under all their names, and none is told alone."""
+    timings = collecting.get()
+    if timings is None:
+        yield
+        return
+    started_s, token = time.perf_counter(), collecting.set(None)
+    try:
+        yield
+    finally:
+        collecting.reset(token)
+        timings.add("+".join(dict.fromkeys(map(name_of, statements))), time.perf_counter() - started_s)
 
 
 class TimedCursor(AsyncCursor[Row]):

@@ -15,11 +15,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, LiteralString
 
 import msgspec
+from psycopg.rows import DictRow
 
 from indexing.model import Filter, Hit
 from indexing.ports import Vectors
 from service.storage import embeddings
-from service.storage.database import Connection, Database
+from service.storage.database import Asked, Database
 from service.storage.embeddings import Model, as_text
 from service.storage.queries import load
 from service.storage.vector_filter import Condition, conditions
@@ -43,18 +44,16 @@ AT_ONCE = 0.25
 FEW = 0.05
 """Of all rows: so few are looked up one by one; more are joined by reading the tables through."""
 
-EXACT: LiteralString = (
-    "set local jit = off; set local max_parallel_workers_per_gather = 0; set local join_collapse_limit = 1"
-)
+EXACT = {"jit": "off", "max_parallel_workers_per_gather": "0", "join_collapse_limit": "1"}
 """Joined in the order that is written: before the tables are analysed the planner takes each for one row and begins anywhere."""
-LOOKED_UP: LiteralString = (
-    "; set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_material = off"
-)
-BY_INDEX: LiteralString = (
-    f"{EXACT}{LOOKED_UP}; set local enable_seqscan = off; set local enable_sort = off"
-    "; set local hnsw.iterative_scan = relaxed_order; set local hnsw.max_scan_tuples = 1000000"
-    "; set local hnsw.scan_mem_multiplier = 4; set local hnsw.ef_search = "
-)
+LOOKED_UP = EXACT | {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_material": "off"}
+BY_INDEX = LOOKED_UP | {
+    "enable_seqscan": "off",
+    "enable_sort": "off",
+    "hnsw.iterative_scan": "relaxed_order",
+    "hnsw.max_scan_tuples": "1000000",
+    "hnsw.scan_mem_multiplier": "4",
+}
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -92,80 +91,87 @@ class PostgresVectors:
         model = await self.model()
         if model is None or limit <= 0 or filter.session_ids == () or vector.shape != (model.dimension,):
             return []
-        asked = Asked(model, workspace_id, as_text(vector), conditions(filter), limit)
-        async with self._db.workspace(workspace_id) as conn:
-            rows, left = await self._estimate(conn, asked)
-            at_once = SPARE * limit * rows <= GREATEST_EF * left
-            if left > self._exact_scan_rows * (AT_ONCE if at_once else 1):
-                hits = await by_index(conn, asked, rows=rows, left=left, few=self._exact_scan_rows)
-                if hits is not None:
-                    return hits
-            return await one_by_one(conn, asked, few=left < FEW * rows)
+        asked = Nearest(self._db, model, workspace_id, as_text(vector), conditions(filter), limit)
+        rows, left = await self._estimate(asked)
+        at_once = SPARE * limit * rows <= GREATEST_EF * left
+        if left > self._exact_scan_rows * (AT_ONCE if at_once else 1):
+            hits = await by_index(asked, rows=rows, left=left, few=self._exact_scan_rows)
+            if hits is not None:
+                return hits
+        return await one_by_one(asked, few=left < FEW * rows)
 
-    async def _estimate(self, conn: Connection, asked: Asked) -> tuple[float, float]:
+    async def _estimate(self, asked: Nearest) -> tuple[float, float]:
         """About how many rows the workspace has, and how many of them pass the filter."""
-        size = await self._size(conn, asked.workspace_id)
+        size = await self._size(asked.workspace_id)
         if not asked.filter.where:
             return size.rows, size.rows
         if asked.filter.of_messages:
-            messages = await asked.messages_by_statistics(conn)
+            messages = await asked.messages_by_statistics()
         else:
-            messages = await asked.messages_by_session(conn)
+            messages = await asked.messages_by_session()
         return size.rows, min(size.rows, messages * size.rows_a_message)
 
-    async def _size(self, conn: Connection, workspace_id: int) -> Size:
+    async def _size(self, workspace_id: int) -> Size:
         until, size = self._sizes.get(workspace_id, (0.0, Size(0, 1.0)))
         if time.monotonic() >= until:
-            row = await (await conn.execute(SQL["size"], {"workspace_id": workspace_id})).fetchone()
-            assert row is not None
+            ((row,),) = await self._db.read(workspace_id, Asked(SQL["size"], {"workspace_id": workspace_id}))
             size = Size(int(row["messages"]), max(1.0, float(row["rows_a_message"])))
             self._sizes[workspace_id] = (time.monotonic() + KNOWN_S, size)
         return size
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Nearest(msgspec.Struct, frozen=True):
     """One question, as far as it does not depend on how it is answered."""
 
+    db: Database
     model: Model
     workspace_id: int
     vector: str
     filter: Condition
     limit: int
 
-    async def messages_by_session(self, conn: Connection) -> float:
-        statement = with_filter(SQL["count_by_session"], self.filter)
-        row = await (await conn.execute(statement, self.params(), prepare=False)).fetchone()
-        assert row is not None
+    async def messages_by_session(self) -> float:
+        ((row,),) = await self.read(
+            Asked(with_filter(SQL["count_by_session"], self.filter), self.params(), False)
+        )
         return float(row["messages"])
 
-    async def messages_by_statistics(self, conn: Connection) -> float:
-        statement = "explain (format json) " + with_filter(SQL["passing"], self.filter)
-        row = await (await conn.execute(statement, self.params(), prepare=False)).fetchone()
-        assert row is not None
+    async def messages_by_statistics(self) -> float:
+        explain = "explain (format json) " + with_filter(SQL["passing"], self.filter)
+        ((row,),) = await self.read(Asked(explain, self.params(), False))
         return float(row["QUERY PLAN"][0]["Plan"]["Plan Rows"])
+
+    async def planned(self, settings: Mapping[str, str], asked: Asked) -> list[DictRow]:
+        """The rows of a statement that is planned with these settings."""
+        params = {"names": list(settings), "values": list(settings.values())}
+        _, rows = await self.read(Asked(SQL["plan_with"], params), asked)
+        return rows
+
+    async def read(self, *asked: Asked) -> list[list[DictRow]]:
+        return await self.db.read(self.workspace_id, *asked)
 
     def params(self, **more: Any) -> dict[str, Any]:
         return {"workspace_id": self.workspace_id, "vector": self.vector} | self.filter.params | more
 
 
-async def one_by_one(conn: Connection, asked: Asked, *, few: bool) -> list[Hit]:
+async def one_by_one(asked: Nearest, *, few: bool) -> list[Hit]:
     """Compare every vector that the filter leaves; `few`: of which there are few."""
-    await conn.execute(EXACT + LOOKED_UP if few else EXACT)
     statement = written(SQL["one_by_one" if asked.filter.where else "all_one_by_one"], asked)
     rows = ROWS_A_MESSAGE * asked.limit
     while True:
-        found = await (await conn.execute(statement, asked.params(rows=rows), prepare=False)).fetchall()
+        settings = LOOKED_UP if few else EXACT
+        found = await asked.planned(settings, Asked(statement, asked.params(rows=rows), False))
         hits = best_of_each(found)
         if len(hits) >= asked.limit or len(found) < rows:
             return hits[: asked.limit]
         rows *= 4
 
 
-async def by_index(conn: Connection, asked: Asked, *, rows: float, left: float, few: int) -> list[Hit] | None:
+async def by_index(asked: Nearest, *, rows: float, left: float, few: int) -> list[Hit] | None:
     """Ask HNSW, once more when the filter left too little; None when comparing one by one is quicker or needed."""
     near = min(round(SPARE * asked.limit * rows / left), GREATEST_EF)
     while True:
-        hits = await nearest(conn, asked, max(near, asked.limit))
+        hits = await nearest(asked, max(near, asked.limit))
         if len(hits) >= asked.limit:
             return hits[: asked.limit]
         share = len(hits) / near
@@ -174,15 +180,14 @@ async def by_index(conn: Connection, asked: Asked, *, rows: float, left: float, 
         near = max(round(2 * SPARE * asked.limit / share), GREATEST_EF + 1)
 
 
-async def nearest(conn: Connection, asked: Asked, near: int) -> list[Hit]:
+async def nearest(asked: Nearest, near: int) -> list[Hit]:
     """What the filter leaves of the `near` nearest texts."""
     ef = min(max(round(EF_A_ROW * near), LEAST_EF), GREATEST_EF)
-    await conn.execute(BY_INDEX + literal(ef))
-    cursor = await conn.execute(written(SQL["by_index"], asked), asked.params(near=near), prepare=False)
-    return best_of_each(await cursor.fetchall())
+    statement = Asked(written(SQL["by_index"], asked), asked.params(near=near), False)
+    return best_of_each(await asked.planned(BY_INDEX | {"hnsw.ef_search": str(ef)}, statement))
 
 
-def written(statement: LiteralString, asked: Asked) -> LiteralString:
+def written(statement: LiteralString, asked: Nearest) -> LiteralString:
     """The statement for the model that is asked: literals, since with parameters its partial index is not found."""
     return with_filter(
         statement.replace("model_id = 1", f"model_id = {literal(asked.model.id)}").replace(

@@ -15,15 +15,17 @@ from service.bootstrap import Resources
 from service.errors import NotYet
 from service.model import snapshot
 from service.model.snapshot import Snapshot
-from service.storage import change_log, embeddings
+from service.storage import change_log, embeddings, hit_rows
 from service.storage.database import Database
 
 WAIT_S = 5.0
 LOOK_S = 0.01
 NOTHING_SEEN = "3:3:"
 """The snapshot that sees no transaction: 3 is the first that a cluster gives out."""
+KEPT_S = 0.1
+"""So long at least counts of lags are used again."""
 SHARE = 0.2
-"""Of the time, at most, counting lags may take: the counts of a far-off index are used for a while."""
+"""Of the time, at most, counting lags may take: the counts of a far-off index are used for longer."""
 
 
 class Lag(msgspec.Struct, rename="camel"):
@@ -45,14 +47,10 @@ class Lags:
         kept = self._kept.get(workspace_id)
         if kept is not None and started_s < kept[0]:
             return kept[1]
-        async with resources.db.workspace(workspace_id) as conn:
-            lag = Lag(
-                text_lag=await change_log.waiting(conn, workspace_id, seen_by_text(resources)),
-                vector_lag=await embeddings.waiting(conn, workspace_id),
-                as_of=time.time_ns() // 1_000_000,
-            )
+        text, vectors = await hit_rows.lags(resources.db, workspace_id, cursor=seen_by_text(resources))
+        lag = Lag(text, vectors, time.time_ns() // 1_000_000)
         now_s = time.monotonic()
-        self._kept[workspace_id] = (now_s + (now_s - started_s) / SHARE, lag)
+        self._kept[workspace_id] = (now_s + max(KEPT_S, (now_s - started_s) / SHARE), lag)
         return lag
 
 

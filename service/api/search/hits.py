@@ -19,8 +19,9 @@ from indexing.snippets import snippet
 from service.api import shapes
 from service.model import ids, parts
 from service.model.message import Part, PartType, Role
-from service.storage import messages, sessions
-from service.storage.database import Connection
+from service.storage import hit_rows
+from service.storage.database import Database
+from service.storage.hit_rows import Rows
 
 SCORE_DIGITS = 6
 
@@ -103,28 +104,15 @@ class MessageHit(Match, kw_only=True, rename="camel"):
     session: SessionOf
 
 
-class Rows(msgspec.Struct, frozen=True):
-    """What was re-read, by id."""
-
-    sessions: Mapping[int, Mapping[str, Any]]
-    messages: Mapping[int, Mapping[str, Any]]
-    openings: Mapping[int, int]
-    """The first message of a session that was found by its title alone."""
-
-
-async def reread(
-    conn: Connection, workspace_id: int, groups: Sequence[Group], found: Sequence[Fused]
-) -> Rows:
+async def reread(db: Database, workspace_id: int, groups: Sequence[Group], messages: Sequence[Fused]) -> Rows:
     """The rows of sessions with their matches, and of messages with their sessions."""
-    bare = [group.session_id for group in groups if not group.matches]
-    openings = await messages.first_of(conn, workspace_id, bare) if bare else {}
-    session_ids = {group.session_id for group in groups} | {each.session_id for each in found}
-    message_ids = {match.id for match in found} | {match.id for group in groups for match in group.matches}
-    message_ids |= {*openings.values()}
-    return Rows(
-        await sessions.by_ids(conn, workspace_id, sorted(session_ids)),
-        await messages.hits(conn, workspace_id, sorted(message_ids)),
-        openings,
+    return await hit_rows.rows(
+        db,
+        workspace_id,
+        session_ids={group.session_id for group in groups} | {each.session_id for each in messages},
+        message_ids=[each.id for each in messages]
+        + [match.id for group in groups for match in group.matches],
+        opened=[group.session_id for group in groups if not group.matches],
     )
 
 

@@ -21,6 +21,7 @@ from service.api.search import asking, hits, results
 from service.api.search.asking import SearchAsked, SearchBody
 from service.api.search.results import MessageResults, SessionResults
 from service.errors import NotYet
+from service.storage.hit_rows import Rows
 
 FURTHER = 5
 """Pages that folding looks through to fill one."""
@@ -110,7 +111,7 @@ async def first_page(call: Call, asked: SearchAsked, query: Query) -> Answer:
 
 async def page(
     call: Call, asked: SearchAsked, kept: Kept, first: int
-) -> tuple[Kept, hits.Rows, dict[int, list[int]]]:
+) -> tuple[Kept, Rows, dict[int, list[int]]]:
     """The ranking cut to the page, its rows, and what was folded into each message of it.
 
     Where messages are folded, the page goes on with those behind it until it is full, `FURTHER` pages on at most.
@@ -132,9 +133,8 @@ async def page(
     return msgspec.structs.replace(shown, messages=messages), rows, alike
 
 
-async def reread(call: Call, shown: Kept) -> hits.Rows:
-    async with call.rows() as conn:
-        return await hits.reread(conn, call.workspace_id, shown.sessions, shown.messages)
+async def reread(call: Call, shown: Kept) -> Rows:
+    return await hits.reread(call.resources.db, call.workspace_id, shown.sessions, shown.messages)
 
 
 async def lengthened(call: Call, asked: SearchAsked, kept: Kept) -> Kept:

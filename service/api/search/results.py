@@ -16,6 +16,7 @@ from service.api.gate.freshness import Lag
 from service.api.gate.rankings import Kept
 from service.api.search import hits
 from service.api.search.asking import SearchAsked
+from service.storage.hit_rows import Rows
 
 NOTHING: Mapping[int, Sequence[int]] = {}
 
@@ -60,7 +61,7 @@ class MessageResults(Results, kw_only=True):
 
 def of(
     shown: Kept,
-    rows: hits.Rows,
+    rows: Rows,
     lag: Lag,
     asked: SearchAsked,
     *,
