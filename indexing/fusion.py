@@ -20,8 +20,8 @@ the lists are; z-scores do not.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from math import sqrt
-from statistics import fmean
+from math import fsum, sqrt
+from typing import NamedTuple
 
 import msgspec
 
@@ -79,26 +79,34 @@ def fuse(
     [(1, 1.94), (2, 1.2), (3, 0.0)]
     """
     weight = vector_weight(vectors) if weight is None else weight
-    hits = {_key(hit): hit for hit in (*words, *vectors)}
+    hits = {(hit.unit, hit.id): hit for hit in (*words, *vectors)}
     # A list of words shorter than was asked for is complete: who is not in it has none of the words, and BM25 of 0.
     # Everybody has a meaning: who is not among the vectors is somewhere below the last of them.
-    by_words = _placed(words, among=hits, absent=0.0 if len(words) < depth else None)
-    by_vectors = _placed(vectors, among=hits, absent=None)
-    sums = {key: (1 - weight) * by_words[key].z + weight * by_vectors[key].z for key in hits}
-    lowest = min(sums.values(), default=0.0)
-    passages = {_key(hit): hit.passage for hit in vectors}
+    by_words, no_words = _placed(words, among=len(hits), absent=0.0 if len(words) < depth else None)
+    by_vectors, no_vector = _placed(vectors, among=len(hits), absent=None)
+    passages = {hit.id: hit.passage for hit in vectors}
+    found = []
+    for key, hit in hits.items():
+        text, vector = by_words.get(key), by_vectors.get(key)
+        found.append((
+            (1 - weight) * (text.z if text else no_words) + weight * (vector.z if vector else no_vector),
+            hit, text, vector,
+        ))  # fmt: skip
+    lowest = min((score for score, *_ in found), default=0.0)
     return _ordered(
-        Fused(
-            id=hit.id,
-            session_id=hit.session_id,
-            unit=hit.unit,
-            score=sums[key] - lowest,
-            fused=sums[key] - lowest,
-            text=_found(by_words[key]),
-            vector=_found(by_vectors[key]),
-            passage=passages.get(key),
-        )
-        for key, hit in hits.items()
+        [
+            Fused(
+                id=hit.id,
+                session_id=hit.session_id,
+                unit=hit.unit,
+                score=score - lowest,
+                fused=score - lowest,
+                text=text,
+                vector=vector,
+                passage=passages.get(hit.id) if vector else None,
+            )
+            for score, hit, text, vector in found
+        ]
     )
 
 
@@ -139,7 +147,18 @@ def in_company(
         near = neighbour_share * sum(scores.get(id, 0.0) for id in beside if id is not None)
         around = session_share * best[each.session_id]
         lifted.append(
-            msgspec.structs.replace(each, score=each.fused + near + around, neighbours=near, session=around)
+            Fused(
+                id=each.id,
+                session_id=each.session_id,
+                unit=each.unit,
+                score=each.fused + near + around,
+                fused=each.fused,
+                neighbours=near,
+                session=around,
+                text=each.text,
+                vector=each.vector,
+                passage=each.passage,
+            )
         )
     return _ordered(lifted)
 
@@ -156,34 +175,44 @@ def z_scores(
     >>> z_scores({("message", 1): 9.0, ("message", 2): 3.0}, among=[("message", 1), ("message", 2)])
     {('message', 1): 1.0, ('message', 2): -1.0}
     """
+    found = [scores[key] for key in among if key in scores]
+    scale = _scale(found, among=len(among), absent=absent)
+    return {key: scale.z(scores.get(key, scale.lowest)) for key in among}
+
+
+class _Scale(NamedTuple):
+    mean: float
+    spread: float
+    """0: the ranking has no say."""
+    lowest: float
+    """The score of who is not in the ranking."""
+
+    def z(self, score: float) -> float:
+        return (score - self.mean) / self.spread if self.spread else 0.0
+
+
+def _scale(scores: Collection[float], *, among: int, absent: float | None) -> _Scale:
+    """Mean and standard deviation over `among` candidates, of which these have a score."""
     if not scores:
-        return dict.fromkeys(among, 0.0)
-    lowest = min(scores.values()) if absent is None else absent
-    filled = {key: scores.get(key, lowest) for key in among}
-    mean = fmean(filled.values())
-    spread = sqrt(fmean((score - mean) ** 2 for score in filled.values()))
+        return _Scale(0.0, 0.0, 0.0)
+    lowest = min(scores) if absent is None else absent
+    others = among - len(scores)
+    mean = (fsum(scores) + others * lowest) / among
+    spread = sqrt((fsum((score - mean) ** 2 for score in scores) + others * (lowest - mean) ** 2) / among)
     # Scores that differ by rounding alone are no spread.
-    if spread <= 1e-9 * max(1.0, abs(mean)):
-        return dict.fromkeys(among, 0.0)
-    return {key: (score - mean) / spread for key, score in filled.items()}
+    return _Scale(mean, 0.0 if spread <= 1e-9 * max(1.0, abs(mean)) else spread, lowest)
 
 
-def _placed(hits: Sequence[Hit], *, among: Collection[Key], absent: float | None) -> dict[Key, Placed]:
-    """Each candidate's place in one ranking; rank 0 for those that it did not return."""
+def _placed(hits: Sequence[Hit], *, among: int, absent: float | None) -> tuple[dict[Key, Placed], float]:
+    """Each hit's place in its ranking, and the z-score of the candidates that it did not return."""
+    scale = _scale([hit.score for hit in hits], among=among, absent=absent)
     ordered = sorted(hits, key=lambda hit: (-hit.score, hit.unit, hit.id))
-    ranks = {_key(hit): rank for rank, hit in enumerate(ordered, start=1)}
-    scores = {_key(hit): hit.score for hit in hits}
-    z = z_scores(scores, among=among, absent=absent)
-    return {key: Placed(rank=ranks.get(key, 0), score=scores.get(key, 0.0), z=z[key]) for key in among}
+    placed = {
+        (hit.unit, hit.id): Placed(rank, hit.score, scale.z(hit.score))
+        for rank, hit in enumerate(ordered, start=1)
+    }
+    return placed, scale.z(scale.lowest)
 
 
-def _found(placed: Placed) -> Placed | None:
-    return placed if placed.rank else None
-
-
-def _key(hit: Hit) -> Key:
-    return hit.unit, hit.id
-
-
-def _ordered(candidates: Iterable[Fused]) -> list[Fused]:
+def _ordered(candidates: list[Fused]) -> list[Fused]:
     return sorted(candidates, key=lambda each: (-each.score, each.unit, each.id))

@@ -17,6 +17,7 @@ from indexing.fusion import Fused, Placed
 from indexing.model import Counts, Facet, Hit, Query, Term, Unit
 from indexing.ports import Embedder, Neighbours, TextReader, VectorIndex
 from indexing.query import EVERYTHING, corrected
+from indexing.spent import step
 
 Mode = Literal["hybrid", "fulltext", "semantic"]
 ModeUsed = Literal["hybrid", "fulltext", "semantic", "fuzzy"]
@@ -108,10 +109,9 @@ async def search(
             corrections = {}
     weight = fusion.vector_weight(found.vectors)
     fused = fusion.fuse(found.words, found.vectors, depth=depth, weight=weight)
+    nearest = [each.id for each in fused if each.unit == "message"][: max(NEIGHBOURS_OF, limit)]
     beside, counts = await asyncio.gather(
-        neighbours.of(
-            workspace_id, [each.id for each in fused if each.unit == "message"][: max(NEIGHBOURS_OF, limit)]
-        ),
+        _beside(workspace_id, nearest, neighbours),
         _count(workspace_id, query, found, text, unit, facets),
     )
     looked_for = found.vectors or any(term.occur != "must_not" for term in query.terms)
@@ -218,13 +218,16 @@ def _why_not(query: Query, mode: Mode, meaning: _Meaning | None, reason: str) ->
 
 
 def _by_words(workspace_id: int, query: Query, text: TextReader, depth: int) -> list[Hit]:
-    text.refresh()
-    return text.search(workspace_id, query, limit=depth)
+    with step("words"):
+        text.refresh()
+        return text.search(workspace_id, query, limit=depth)
 
 
 async def _by_meaning(workspace_id: int, query: Query, meaning: _Meaning, depth: int) -> list[Hit]:
-    vector = (await asyncio.to_thread(meaning.embedder.embed, [query.text]))[0]
-    return await meaning.vectors.search(workspace_id, vector, query.filter, limit=depth)
+    with step("embed"):
+        vector = (await asyncio.to_thread(meaning.embedder.embed, [query.text]))[0]
+    with step("vectors"):
+        return await meaning.vectors.search(workspace_id, vector, query.filter, limit=depth)
 
 
 async def _passes_any(workspace_id: int, query: Query, text: TextReader) -> bool:
@@ -240,14 +243,21 @@ async def _admitted(workspace_id: int, query: Query, near: list[Hit], text: Text
     return [hit for hit in near if hit.id in admitted]
 
 
+async def _beside(
+    workspace_id: int, messages: Sequence[int], neighbours: Neighbours
+) -> Mapping[int, tuple[int | None, int | None]]:
+    with step("neighbours"):
+        return await neighbours.of(workspace_id, messages)
+
+
 async def _count(
     workspace_id: int, query: Query, found: _Candidates, text: TextReader, unit: Unit, facets: Sequence[Facet]
 ) -> Counts:
     """All messages with the words, and those found by meaning; by meaning alone, only these."""
     also = [hit.id for hit in found.vectors]
-    if found.mode_used != "semantic":
-        return await asyncio.to_thread(text.count, workspace_id, query, also=also, unit=unit, facets=facets)
-    if not also:
+    if found.mode_used == "semantic":
+        query = msgspec.structs.replace(query, terms=())
+    if found.mode_used == "semantic" and not also:
         return Counts(total=0, facets={facet: {} for facet in facets})
-    bare = msgspec.structs.replace(query, terms=())
-    return await asyncio.to_thread(text.count, workspace_id, bare, also=also, unit=unit, facets=facets)
+    with step("count"):
+        return await asyncio.to_thread(text.count, workspace_id, query, also=also, unit=unit, facets=facets)

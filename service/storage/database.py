@@ -37,6 +37,9 @@ UNAVAILABLE = "Postgres cannot be reached now; try again in a moment."
 NO_ROOM = (
     "The disk of the database is full, so nothing of this was stored: make room on it, then send this again."
 )
+SET_LOCAL: LiteralString = "select set_config(name, value, true) from unnest(%(names)s::text[], %(values)s::text[]) as local (name, value)"
+"""`set local` of several names at once."""
+NO_SETTINGS: Mapping[str, str] = {}
 RECONNECT_S = 2.0
 """How long the pool tries to replace a lost connection by itself. Longer, and its pauses grow until nobody is let in
 for a while after Postgres is back; when it has given up, the next who asks makes it try anew."""
@@ -70,21 +73,26 @@ class Database:
         async with self._transaction(begin) as conn:
             yield conn
 
-    async def read(self, workspace_id: int, *asked: Asked) -> list[list[DictRow]]:
-        """The rows of several statements on one workspace, in a transaction that goes over as one message.
+    async def read(
+        self, workspace_id: int, *asked: Asked, settings: Mapping[str, str] = NO_SETTINGS
+    ) -> list[list[DictRow]]:
+        """The rows of several statements on one workspace, in a transaction that goes over as one message; `settings`
+        hold in it.
 
         A round trip costs this side more than a small statement costs Postgres: in one message, two statements took
-        0.5 ms where they took 1.1. Errors: those of `workspace`.
+        0.5 ms where they took 1.1. Until the message ends, Postgres holds one transaction open without being told:
+        https://www.postgresql.org/docs/current/libpq-pipeline-mode.html. Errors: those of `workspace`.
         """
-        begin = (Asked("begin"), Asked(f"set local backscroll.workspace = '{int(workspace_id)}'"))
+        local = {"backscroll.workspace": str(int(workspace_id)), **settings}
+        within = Asked(SET_LOCAL, {"names": list(local), "values": list(local.values())})
         with told_together([each.statement for each in asked]), unavailable():
             async with self._pool.connection() as conn:
                 async with conn.pipeline():
                     cursors = [
                         await conn.execute(each.statement, each.params, prepare=each.prepare)
-                        for each in (*begin, *asked, Asked("commit"))
+                        for each in (within, *asked)
                     ]
-                return [await cursor.fetchall() for cursor in cursors[len(begin) : -1]]
+                return [await cursor.fetchall() for cursor in cursors[1:]]
 
     @asynccontextmanager
     async def system(self) -> AsyncIterator[Connection]:

@@ -20,7 +20,7 @@ from psycopg.rows import DictRow
 from indexing.model import Filter, Hit
 from indexing.ports import Vectors
 from service.storage import embeddings
-from service.storage.database import Asked, Database
+from service.storage.database import NO_SETTINGS, Asked, Database
 from service.storage.embeddings import Model, as_text
 from service.storage.queries import load
 from service.storage.vector_filter import Condition, conditions
@@ -131,24 +131,23 @@ class Nearest(msgspec.Struct, frozen=True):
     limit: int
 
     async def messages_by_session(self) -> float:
-        ((row,),) = await self.read(
+        (row,) = await self.read(
             Asked(with_filter(SQL["count_by_session"], self.filter), self.params(), False)
         )
         return float(row["messages"])
 
     async def messages_by_statistics(self) -> float:
         explain = "explain (format json) " + with_filter(SQL["passing"], self.filter)
-        ((row,),) = await self.read(Asked(explain, self.params(), False))
+        (row,) = await self.read(Asked(explain, self.params(), False))
         return float(row["QUERY PLAN"][0]["Plan"]["Plan Rows"])
 
     async def planned(self, settings: Mapping[str, str], asked: Asked) -> list[DictRow]:
         """The rows of a statement that is planned with these settings."""
-        params = {"names": list(settings), "values": list(settings.values())}
-        _, rows = await self.read(Asked(SQL["plan_with"], params), asked)
+        (rows,) = await self.db.read(self.workspace_id, asked, settings=settings)
         return rows
 
-    async def read(self, *asked: Asked) -> list[list[DictRow]]:
-        return await self.db.read(self.workspace_id, *asked)
+    async def read(self, asked: Asked) -> list[DictRow]:
+        return await self.planned(NO_SETTINGS, asked)
 
     def params(self, **more: Any) -> dict[str, Any]:
         return {"workspace_id": self.workspace_id, "vector": self.vector} | self.filter.params | more

@@ -53,6 +53,16 @@ def test_it_counts_and_times_requests(service: HttpService, api: httpx.Client) -
     assert found["request_seconds_count", "GET", "/api/sessions/{id}"] >= 1
 
 
+def test_it_times_the_steps_of_a_search(service: HttpService, api: httpx.Client) -> None:
+    """An answer says in its head what its steps took, and the metrics add them up."""
+    before = metrics(service).get(("search_step_seconds_count", "words"), 0)
+    told = api.post("/search", json={"q": "steps", "type": "fulltext"}).headers["server-timing"]
+    steps = dict(each.split(";dur=") for each in told.split(", "))
+    assert {"words", "count", "rows", "snippets", "total"} <= steps.keys()
+    assert all(float(ms) >= 0 for ms in steps.values())
+    assert metrics(service)["search_step_seconds_count", "words"] == before + 1
+
+
 def test_it_tells_of_the_database_and_the_pool(service: HttpService) -> None:
     """Postgres is up; connections are in use or idle, and nobody waits for one; no stream is open."""
     found = metrics(service)

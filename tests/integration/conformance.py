@@ -103,7 +103,7 @@ def passes(document: TextDocument, filter: Filter) -> bool:
 
 def each_limit(filter: Filter | None) -> list[Filter]:
     """A filter's limits of values, one by one."""
-    names = ("sources", "projects", "models", "roles", "tools", "tags", "kinds")
+    names = ("sources", "projects", "models", "roles", "tools", "session_ids", "tags", "kinds")
     given = {name: getattr(filter, name) for name in names if filter is not None and getattr(filter, name)}
     return [Filter(**{name: values}) for name, values in given.items()]
 

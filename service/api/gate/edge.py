@@ -47,7 +47,7 @@ CORS = [
     ),
     (
         b"access-control-expose-headers",
-        b"X-Commit, ETag, Retry-After, X-Request-Id, Content-Disposition, X-Export-Sessions, X-Export-TestCases, X-Export-Manifest",
+        b"X-Commit, ETag, Retry-After, X-Request-Id, Server-Timing, Content-Disposition, X-Export-Sessions, X-Export-TestCases, X-Export-Manifest",
     ),
 ]
 SAFE = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]

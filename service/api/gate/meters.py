@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from indexing.spent import Step
 from service.api.gate.exchange import Exchange
 from service.live.figures import CLOSED, Figures
 from service.storage.database import PoolUse
@@ -42,6 +43,13 @@ class Meters:
             registry=self._registry,
         )
         self._slow = self._counter("slow_requests", "Requests that the log told as slow.", ["route"])
+        self._steps = Histogram(
+            "backscroll_search_step_seconds",
+            "What the steps of searches took; words and vectors are asked beside each other.",
+            ["step"],
+            buckets=SECONDS,
+            registry=self._registry,
+        )
         self._imported = self._counter("imported", "What imports stored anew, by kind.", ["kind"])
 
     def _of_the_database(self) -> None:
@@ -69,6 +77,11 @@ class Meters:
 
     def slow(self, route: str) -> None:
         self._slow.labels(route).inc()
+
+    def searched(self, steps: Mapping[Step, float]) -> None:
+        """What one search took, seconds by step."""
+        for step, seconds in steps.items():
+            self._steps.labels(step).observe(seconds)
 
     def imported(self, counts: Mapping[str, int]) -> None:
         """What one import stored anew, by kind."""

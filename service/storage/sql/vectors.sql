@@ -9,10 +9,6 @@ select coalesce(sum(message_count), 0) as messages, (
 ) as rows_a_message
 from sessions where workspace_id = %(workspace_id)s;
 
--- name: plan_with
--- Settings for what follows in this transaction.
-select set_config(name, value, true) from unnest(%(names)s::text[], %(values)s::text[]) as setting (name, value);
-
 -- name: count_by_session
 -- Sessions know how many messages they have.
 select coalesce(sum(s.message_count), 0) as messages from sessions s where s.workspace_id = %(workspace_id)s and /* filter */ true;
