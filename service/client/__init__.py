@@ -67,7 +67,7 @@ class Client:
 
     def search(
         self, query: str, *, type: str = "hybrid", group_by: str = "session", limit: int = 20,
-        filter: Mapping[str, Sequence[str]] | None = None, fold: bool = False,
+        filter: Mapping[str, Sequence[str]] | None = None, fold: bool = False, explain: bool = False,
     ) -> Json:  # fmt: skip
         """The answer of POST /api/search. `filter`: values of source, project, model, role, tool, tag by name."""
         given = {name: list(values) for name, values in (filter or {}).items() if values}
@@ -81,8 +81,13 @@ class Client:
                 "limit": limit,
                 "filter": given,
                 "fold": fold,
+                "explain": explain,
             },
         )
+
+    def similar(self, **asked: Any) -> Json:
+        """The answer of POST /api/similar: what is like a `session`, a `message` or a `text`."""
+        return self._call("POST", "/api/similar", json=asked)
 
     def context(
         self, query: str, *, budget: int = 4000, limit: int = 5, format: str = "text", window: int = 1,

@@ -12,6 +12,7 @@ PACKAGES = ("service", "indexing", "analytics", "benchmarks")
 FILE_LINES, FUNCTION_LINES = 400, 60
 
 SLEEPS = {
+    "service/looking/trial.py": "waits for the model to be loaded in another process, which nothing announces",
     "service/postgres/server.py": "waits for a child process that tells its state by a file only",
     "service/postgres/leftovers.py": "waits for processes that are not its children, which nothing announces",
     "service/client/__init__.py": "waits as long as the service asked before it comes again to a stream",
