@@ -20,6 +20,7 @@ NAMES = (
     "ingest",
     "importing",
     "freshness",
+    "live",
     "search",
     "retrieval",
     "context",
