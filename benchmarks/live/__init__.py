@@ -1,11 +1,11 @@
 """Live queries: how many streams, how late, at which price; every row with a load client that is measured itself.
 
-    reader.py    one process of the load client: raw sockets, marks and times
-    readers.py   all of them
-    stub.py      what the load client can do by itself
-    writing.py   commits at a pace; which of them arrived where, and when
-    setting.py   the service, its sessions, its own figures
-    many.py one.py price.py strain.py    the rows
+reader.py    one process of the load client: raw sockets, marks and times
+readers.py   all of them
+stub.py      what the load client can do by itself
+writing.py   commits at a pace; which of them arrived where, and when
+setting.py   the service, its sessions, its own figures
+many.py one.py price.py strain.py    the rows
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ ROWS = (many,)
 
 def run(options: Options, report: Report) -> None:
     if options.url:
-        report.note("Left out: it stops processes, triggers and readers, which is for a service of its own only.")
+        report.note(
+            "Left out: it stops processes, triggers and readers, which is for a service of its own only."
+        )
         return
     with serving(options) as service:
         wait_for_meaning(service.client())

@@ -26,7 +26,9 @@ def measure(setting: Setting, report: Report) -> None:
         with reading(setting.service.url, setting.service.key, messages_of(sessions[:size])) as readers:
             opened_s = readers.until_told()
             found, event_bytes = _under_load(setting, readers, sessions[:size], seconds)
-            report.note(f"{size:,} streams were open after {opened_s:.1f} s; lost: {found.lost}; cut: {readers.seen().cuts}.")
+            report.note(
+                f"{size:,} streams were open after {opened_s:.1f} s; lost: {found.lost}; cut: {readers.seen().cuts}."
+            )
             held = held if found.lost else float(size)
             _latency(report, found, size, _able(report, size, event_bytes, seconds / 3))
             if size == sizes[0]:

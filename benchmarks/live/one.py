@@ -25,7 +25,9 @@ def measure(setting: Setting, report: Report) -> None:
         Figure(what="one subscriber, idle system: delay p50", values=[alone.ms(50)], unit="ms", baselines=[percentile(notice, 50)],
                baseline="R, a raw NOTIFY until it is heard", must=20, target=10, goal_on="ratio")
     )  # fmt: skip
-    report.note(f"One subscriber: {alone.early} of {len(alone.delays_ms)} events came before the writer had its answer, and count as 0 ms; p99 {alone.ms(99):.1f} ms.")
+    report.note(
+        f"One subscriber: {alone.early} of {len(alone.delays_ms)} events came before the writer had its answer, and count as 0 ms; p99 {alone.ms(99):.1f} ms."
+    )
     together, asked_together, event_bytes = _followed(setting, crowd, seconds, session="crowd")
     able = stub.ability(streams=crowd, event_bytes=event_bytes, pace=PACE, burst=crowd, seconds=seconds / 2)
     report.add(
@@ -42,9 +44,7 @@ def measure(setting: Setting, report: Report) -> None:
     )  # fmt: skip
 
 
-def _followed(
-    setting: Setting, readers: int, seconds: float, *, session: str
-) -> tuple[Delivery, float, int]:
+def _followed(setting: Setting, readers: int, seconds: float, *, session: str) -> tuple[Delivery, float, int]:
     """What came of commits to one session, what a commit asked of Postgres, and the bytes of an event."""
     sessions = setting.sessions(session, 1)
     with reading(setting.service.url, setting.service.key, messages_of(sessions * readers)) as held:

@@ -13,8 +13,7 @@ import psycopg
 
 from benchmarks.live.readers import messages_of, reading
 from benchmarks.live.setting import Raw, Setting
-from benchmarks.live.writing import body_of, delivered, text_of
-from benchmarks.live.writing import Commit
+from benchmarks.live.writing import Commit, body_of, delivered, text_of
 from benchmarks.report import Figure, Report
 
 CLIENTS = 8
@@ -107,7 +106,8 @@ def _switch(setting: Setting, how: str) -> None:
     with psycopg.connect(setting.service.database_url, autocommit=True) as conn:
         for table in CAPTURING:
             names = conn.execute(
-                "select tgname from pg_trigger where tgrelid = %s::regclass and tgname like 'log\\_%%'", (table,)
+                "select tgname from pg_trigger where tgrelid = %s::regclass and tgname like 'log\\_%%'",
+                (table,),
             ).fetchall()
             for (name,) in names:
                 conn.execute(f"alter table {table} {how} trigger {name}")  # type: ignore[arg-type]
@@ -123,7 +123,9 @@ def _bytes(setting: Setting, report: Report) -> None:
             mark = next(setting.marks)
             client.send("POST", "/sync/message", body_of(sessions[0], mark))
             delivered(readers, {mark: Commit(sessions[0], time.monotonic())}, {sessions[0]: (0,)})
-            plain += len(Raw(setting.service).text(f"/api/sessions/{sessions[0]}/messages?limit=1000").encode())
+            plain += len(
+                Raw(setting.service).text(f"/api/sessions/{sessions[0]}/messages?limit=1000").encode()
+            )
         told = readers.seen().bytes
     report.add(
         Figure(what="bytes to one viewer: a session of 50 messages, 150 more, all told one by one", values=[told / 1000], unit="kB",
@@ -141,7 +143,12 @@ def _idle(setting: Setting, report: Report) -> None:
         readers.until_told()
         setting.quiet()
         time.sleep(2)
-        before, cpu_s, client_s, begun_s = setting.figures(), _cpu_s(api), readers.seen().cpu_s, time.monotonic()
+        before, cpu_s, client_s, begun_s = (
+            setting.figures(),
+            _cpu_s(api),
+            readers.seen().cpu_s,
+            time.monotonic(),
+        )
         time.sleep(seconds)
         passed_s = time.monotonic() - begun_s
         used_s, after = _cpu_s(api) - cpu_s, setting.figures()

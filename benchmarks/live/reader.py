@@ -154,9 +154,7 @@ class Reader:
             stream.left = text
             return
         lines, stream.left = text[:end], text[end:]  # with its line end, behind which a field begins
-        self._arrivals += [
-            Arrival(int(mark), stream.asked.number, at_s) for mark in MARK.findall(lines)
-        ]
+        self._arrivals += [Arrival(int(mark), stream.asked.number, at_s) for mark in MARK.findall(lines)]
         events = lines.count(EVENT)
         self._events += events
         place = lines.rfind(TOKEN)
@@ -183,7 +181,9 @@ class Reader:
         self._told -= stream.is_told
         self._opening.discard(stream)
         stream.is_told, stream.left, stream.socket = False, b"", None
-        heapq.heappush(self._again, (time.monotonic() + random.uniform(*RETRY_S), stream.asked.number, stream))
+        heapq.heappush(
+            self._again, (time.monotonic() + random.uniform(*RETRY_S), stream.asked.number, stream)
+        )
 
 
 def hold(address: tuple[str, int], key: str, asked: list[Asked], commands: Connection) -> None:

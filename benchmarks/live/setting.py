@@ -36,9 +36,7 @@ class Setting:
         """External ids of new sessions with so many messages each."""
         ids = [f"live-{name}-{place}" for place in range(many)]
         texts = corpus.texts(many * messages, seed=len(name), chars=chars)
-        sent = [
-            message(id, f"{id}-{place}", next(texts)) for id in ids for place in range(messages)
-        ]
+        sent = [message(id, f"{id}-{place}", next(texts)) for id in ids for place in range(messages)]
         client = self.client()
         for batch in in_batches(sent, BATCH):
             client.post("/sync/batch", {"messages": batch})

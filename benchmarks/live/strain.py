@@ -77,7 +77,9 @@ def _current(readers: Readers, mark: int, streams: int) -> list[float]:
             if each.mark == mark:
                 first.setdefault(each.stream, each.at_s)
         if time.monotonic() > end:
-            raise BenchmarkError(f"{streams - len(first)} of {streams} streams were not current within {CURRENT_WITHIN_S:.0f} s.")
+            raise BenchmarkError(
+                f"{streams - len(first)} of {streams} streams were not current within {CURRENT_WITHIN_S:.0f} s."
+            )
         time.sleep(0.1)
     return sorted(first.values())
 

@@ -110,4 +110,3 @@ def _written(
             client.sendall(b'event: delta\ndata: {"@@%d@@ %s"}\nid: t\n\n' % (mark, padding))
             mark += 1
     return sent
-

@@ -79,12 +79,29 @@ def text_of(mark: int) -> str:
     return f"@@{mark}@@ {' '.join(words)}"
 
 
-WORDS = "the loop reads a session again when its answer differs and tells each reader only what changed there".split()
+WORDS = [
+    "the",
+    "loop",
+    "reads",
+    "a",
+    "session",
+    "again",
+    "when",
+    "its",
+    "answer",
+    "differs",
+    "and",
+    "tells",
+    "each",
+    "reader",
+    "only",
+    "what",
+    "changed",
+    "there",
+]
 
 
-def delivered(
-    readers: Readers, done: Commits, followers: Mapping[str, Collection[int]]
-) -> Delivery:
+def delivered(readers: Readers, done: Commits, followers: Mapping[str, Collection[int]]) -> Delivery:
     """Wait until every stream that follows has read every commit of its session, and not for ever.
 
     `followers`: the numbers of the streams by session.
