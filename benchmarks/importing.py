@@ -41,7 +41,7 @@ def _measure_rate(options: Options, report: Report, root: Path) -> None:
     copies = 2 if options.quick else COPIES
     size = transcripts.repeat(root, times=copies)
     environ = transcripts.homes(root)
-    found, parse_s, _ = _import(None, environ, ["--dry-run"])
+    found, parse_s, _ = import_files(None, environ, ["--dry-run"])
     messages = sum(source["messages"] for source in found["sources"].values())
     report.note(f"{messages:,} messages, {size / 1e6:,.0f} MB: the real transcripts {copies} times over.")
     rates: list[float] = []
@@ -50,11 +50,11 @@ def _measure_rate(options: Options, report: Report, root: Path) -> None:
     for _ in range(1 if options.quick else ROUNDS):
         with serving(options, environ={"BACKSCROLL_EMBEDDING_MODEL": "none"}) as service:
             start = time.perf_counter()
-            _, took_s, _ = _import(service, environ, [])
+            _, took_s, _ = import_files(service, environ, [])
             settle(service.client(), "text index", meaning=False)
             rates.append(messages / (time.perf_counter() - start))
             stored.append(messages / took_s)
-            second, took_s, _ = _import(service, environ, [])
+            second, took_s, _ = import_files(service, environ, [])
             again_s.append(took_s)
             new = sum(source["newMessages"] for source in second["sources"].values())
             if new:
@@ -92,7 +92,7 @@ def _measure_memory(options: Options, report: Report, root: Path) -> None:
         peaks = []
         for size_mb in (small, large):
             path = transcripts.write_long(root / f"{size_mb}" / "projects" / "long", size_bytes=size_mb << 20)
-            _, took_s, peak_mb = _import(service, transcripts.homes(root / f"{size_mb}"), [str(path)])
+            _, took_s, peak_mb = import_files(service, transcripts.homes(root / f"{size_mb}"), [str(path)])
             say(f"  {size_mb} MB: {took_s:.0f} s, {peak_mb:.0f} MB at most")
             peaks.append(peak_mb)
             path.unlink()
@@ -107,7 +107,7 @@ def _measure_memory(options: Options, report: Report, root: Path) -> None:
     )
 
 
-def _import(
+def import_files(
     service: Service | None, environ: Mapping[str, str], arguments: Sequence[str]
 ) -> tuple[dict[str, Any], float, float]:
     """What `backscroll import --json` says, how long it took in seconds, and the most memory it held in MB."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks import corpus
+from benchmarks import corpus, long_messages
 from benchmarks.measure import Progress
 from benchmarks.report import Figure, Report
 from benchmarks.running import Client, Options, serving, settle, wait_for_meaning
@@ -106,6 +106,7 @@ def run(options: Options, report: Report) -> None:
             for task in TASKS:
                 if task.set == name:
                     _measure(client, report, task, rows, questions, answers)
+    long_messages.measure(options, report)
 
 
 def _set(name: str, *, quick: bool) -> tuple[list[Any], list[Any], dict[str, set[str]]]:

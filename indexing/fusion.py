@@ -41,7 +41,7 @@ Before = int | None
 After = int | None
 
 
-class Placed(msgspec.Struct, frozen=True):
+class Placed(msgspec.Struct, frozen=True, gc=False):
     """Where a candidate stands in one ranking."""
 
     rank: int
@@ -51,8 +51,12 @@ class Placed(msgspec.Struct, frozen=True):
     z: float
 
 
-class Fused(msgspec.Struct, frozen=True, kw_only=True):
-    """A candidate with its score and what it is made of: score = fused + neighbours + session."""
+class Fused(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A candidate with its score and what it is made of: score = fused + neighbours + session.
+
+    Not followed by Python's collector, as it can be in no cycle: thousands of them a search set off full collections,
+    which took longer than the fusion.
+    """
 
     id: int
     session_id: int

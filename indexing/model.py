@@ -108,7 +108,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """The same of `-session:`, for `filter.excluded`."""
 
 
-class Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """One message (or, from the text index, a session's titles) in one ranking. Higher scores are better."""
 
     id: int

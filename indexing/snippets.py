@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from math import fsum
 
 import msgspec
@@ -35,7 +36,7 @@ class Snippet(msgspec.Struct, frozen=True):
     """Start and end of each match in `text`, in code points, end exclusive."""
 
 
-class Window(msgspec.Struct, frozen=True):
+class Window(msgspec.Struct, frozen=True, gc=False):
     field: Field
     start: int
     """Of the first match; where nothing matches, of the text to show."""
@@ -88,9 +89,9 @@ def _windows(
     """For each match, the window that begins with it."""
     inside = passage[1:] if passage and passage[0] == field.ordinal else (0, 0)
     for low, high in _regions(field.text, terms):
-        marks = [
-            Mark(mark.start + low, mark.end + low, mark.what) for mark in marker.marks(field.text[low:high])
-        ]
+        marks = marker.marks(field.text[low:high])
+        if low:
+            marks = [Mark(mark.start + low, mark.end + low, mark.what) for mark in marks]
         counts = Counter(mark.what for mark in marks)
         last = 0
         for first, mark in enumerate(marks):
@@ -140,13 +141,20 @@ def _likest_sentence(text: str, start: int, end: int, terms: Sequence[Term]) -> 
     (`authenticate` with `authentication`), each kind once; where none does, the first. Empty at its beginning: it is shown
     from there, and needs no more room.
     """
-    wanted = {run for term in terms if term.occur != "must_not" for run in _runs(term.text)}
+    wanted = _wanted_runs(tuple(terms))
     best, best_shared = start, 0.0
     for low, high in cutting.sentences(text, start, end):
-        shared = len(wanted & _runs(text[low:high])) / (high - low + 100)
+        sentence = text[low:high].lower()
+        shared = sum([run in sentence for run in wanted]) / (high - low + 100)
         if shared > best_shared:
             best, best_shared = low, shared
     return best, best
+
+
+@lru_cache(maxsize=16)
+def _wanted_runs(terms: tuple[Term, ...]) -> frozenset[str]:
+    """Of a query: once for all the snippets of a search."""
+    return frozenset(run for term in terms if term.occur != "must_not" for run in _runs(term.text))
 
 
 def _runs(text: str) -> set[str]:

@@ -7,8 +7,9 @@ more than there are, as well: what is left out was left out by the filter.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from indexing.model import Filter, TextDocument
 
@@ -81,6 +82,41 @@ FILTERS = [
 ]
 
 
+VALUES: dict[str, list[Any]] = {
+    "sources": ["codex-cli", "claude-code", "opencode", "nobody"],
+    "projects": ["shop", "/srv/blog", "blog"],
+    "models": ["gpt-5", "claude-opus"],
+    "roles": ["user", "assistant", "tool"],
+    "tools": ["Bash", "Read"],
+    "session_ids": [0, 1, 3, 5, 8, 999],
+    "tags": ["sample", "keep"],
+    "kinds": ["agent", "run"],
+}
+
+
+def _drawn(rng: random.Random) -> Filter:
+    """Some limits of several kinds at once, and now and then others excluded."""
+    times = sorted(rng.sample(DOCUMENTS, 2), key=lambda each: each.created_at_ms)
+    others: dict[str, Any] = {
+        "after_ms": times[0].created_at_ms,
+        "before_ms": times[1].created_at_ms,
+        "has_error": rng.random() < 0.5,
+        "excluded": Filter(**_values(rng, rng.randrange(1, 3))),
+    }
+    asked = {name: value for name, value in others.items() if rng.random() < 0.3}
+    return Filter(**_values(rng, rng.randrange(0 if asked else 1, 4)), **asked)
+
+
+def _values(rng: random.Random, limits: int) -> dict[str, Any]:
+    return {
+        name: tuple(rng.sample(VALUES[name], rng.randrange(1, len(VALUES[name]) + 1)))
+        for name in rng.sample(sorted(VALUES), limits)
+    }
+
+
+COMBINED = [_drawn(random.Random(seed)) for seed in range(80)]
+
+
 def passes(document: TextDocument, filter: Filter) -> bool:
     """The meaning of a filter, in one line each."""
     return all(
@@ -113,6 +149,16 @@ async def filters_exactly(find: Find) -> None:
     for filter in FILTERS:
         expected = {each.id for each in DOCUMENTS if each.workspace_id == HERE and passes(each, filter)}
         assert set(await find(HERE, COMMON, filter, limit=100)) == expected, filter
+
+
+async def combined_filters_exactly(find: Find) -> None:
+    """Whatever limits stand together, all that passes is found and nothing else; and a page is full as long as there is enough."""
+    for filter in COMBINED:
+        expected = {each.id for each in DOCUMENTS if each.workspace_id == HERE and passes(each, filter)}
+        assert set(await find(HERE, COMMON, filter, limit=100)) == expected, filter
+        page = await find(HERE, COMMON, filter, limit=5)
+        assert len(page) == min(5, len(expected)), filter
+        assert {*page} <= expected, filter
 
 
 async def keeps_workspaces_apart(find: Find) -> None:
@@ -155,6 +201,7 @@ async def names_each_message_once(find: Find) -> None:
 
 CASES: list[Callable[[Find], Awaitable[None]]] = [
     filters_exactly,
+    combined_filters_exactly,
     keeps_workspaces_apart,
     answers_an_empty_text,
     answers_unknown_words,
