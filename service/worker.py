@@ -51,7 +51,7 @@ async def run_worker(resources: Resources) -> None:
         "index_words": lambda: index_words(resources.db, feed, resources.settings.text_index_dir, backlog),
         "split_messages": lambda: split_messages(resources.db, resources.url, feed, queued, backlog),
         "embed": lambda: embed_for_ever(resources, queued),
-        "rollup": lambda: roll_up_for_ever(resources, feed),
+        "rollup": lambda: roll_up_for_ever(resources, feed, backlog),
         "heartbeat": heartbeat.run,
     }
     scheduler = schedule.start(resources)

@@ -20,6 +20,7 @@ from analytics import usage
 from analytics.pricing.book import Book
 from analytics.pricing.litellm import LiteLLM
 from service.bootstrap import Resources
+from service.jobs.backlog import Backlog
 from service.jobs.price_file import PriceFile
 from service.jobs.sweep import workspace_ids
 from service.jobs.threads import in_thread
@@ -37,15 +38,19 @@ LOOK_S = 2.0
 QUICK_S, REST, MOST_REST_S = 0.1, 9.0, 15.0
 """One that took longer than `QUICK_S` is followed by a rest so many times as long: while thousands of messages a second
 come in, a tenth of a core derives."""
+MOST_PATIENCE_S = 15.0
+"""Between two rollups while words flood in. What is imported touches the same hours again and again, and each time an hour
+is derived whole: at the end of an import that is done once."""
 
 Report = Callable[[int], None]
 
 
-async def roll_up_for_ever(resources: Resources, feed: Feed) -> None:
-    """Derive what is marked soon after it was, for ever."""
+async def roll_up_for_ever(resources: Resources, feed: Feed, backlog: Backlog) -> None:
+    """Derive what is marked soon after it was, for ever; while words flood in (`backlog`), now and then."""
     prices = PriceFile(resources.settings.price_file)
     token = ""
     while True:
+        await backlog.over(at_most_s=MOST_PATIENCE_S)
         started_s = time.monotonic()
         if await roll_up(resources.db, await in_thread(prices.read)):
             resources.bell.ring()
