@@ -60,6 +60,7 @@ SIGN = re.compile(
 )
 """Emoji, arrows, ticks: what people look for beside words. Skin tones and joiners make no difference."""
 _SIGN_WORD = "emoji"
+_ARROW, _STROKE = "\u2192", "\u0338"
 CHUNK = re.compile(rf"(?:[^\W_][{_MARKS}]*)+")
 """A stretch of letters and digits: never less than a form."""
 
@@ -100,7 +101,7 @@ def for_both(text: str) -> tuple[str, str]:
     >>> for_both("HTTPServer 東京都")
     ('HTTP Server  東京 京都 ', 'HTTPServer  東 京 都 ')
     """
-    text = _without_blobs(text)
+    text = _with_arrows_as_words(_without_blobs(text))
     apart = _in_pieces(text)
     if text.isascii():
         return apart, text
@@ -159,6 +160,12 @@ def _without_blobs(text: str) -> str:
     if len(text) < len(_LONG) or _LONG not in _encoded(text).translate(_IN_BLOB):
         return text
     return _BLOB.sub(" ", text)
+
+
+def _with_arrows_as_words(text: str) -> str:
+    """The one sign that agents' tools put before every line of a file: nine in ten of all that is not ASCII, and asked
+    for one by one they took half of this analysis. Where a stroke might make another arrow of it, it is left alone."""
+    return text if _ARROW not in text or _STROKE in text else text.replace(_ARROW, f" {sign_word(_ARROW)} ")
 
 
 def _in_pieces(text: str) -> str:

@@ -8,7 +8,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexing.fulltext.analysis import FORMS, STEMS, for_both, for_forms, for_stems, pieces
+from indexing.fulltext.analysis import FORMS, STEMS, for_both, for_forms, for_stems, pieces, sign_word
 
 LETTERS = st.text(alphabet=st.sampled_from("abz019 _./éñ東京都한ก—→ﬁ²\ud800"), max_size=40)
 
@@ -28,6 +28,17 @@ def test_it_reads_composed_and_decomposed_writing_alike(text: str) -> None:
         written = unicodedata.normalize(form, text)
         assert FORMS.analyze(for_forms(written)) == FORMS.analyze(for_forms(text))
         assert STEMS.analyze(for_stems(written)) == STEMS.analyze(for_stems(text))
+
+
+@given(text=st.text(alphabet=st.sampled_from("→\u0338\u0301≠✓\ufe0f\u200d東한é aB1"), max_size=12))
+def test_it_reads_an_arrow_like_every_other_sign(text: str) -> None:
+    """An arrow is replaced before the rest is looked at: another one, in its place, becomes a word in the same places."""
+    other = unicodedata.normalize("NFC", text).replace("→", "\u2191")
+    arrow, up = (sign_word(sign) for sign in "→\u2191")
+    for read in (for_stems, for_forms):
+        expected = read(other).replace(up, arrow)
+        assert read(unicodedata.normalize("NFC", text)) == expected
+        assert read("\u2192\u0338").split() == read("\u219b").split()  # a stroke makes another arrow of it
 
 
 @given(length=st.integers(1, 300))
