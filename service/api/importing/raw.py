@@ -37,8 +37,9 @@ def read_raw(line: RawLine, budget: RawBudget) -> RawChunk:
     session = fields.id("sessionExternalId", line.session_external_id)
     if not line.offsets or len(line.offsets) != len(line.sizes) or len(line.offsets) > MAX_LINES:
         raise RequestError(f"offsets and sizes must be two lists of the same length, of 1 to {MAX_LINES:,}.")
-    for offset, size in zip(line.offsets, line.sizes, strict=True):
+    for offset in (min(line.offsets), max(line.offsets)):
         fields.offset("offsets", offset)
+    for size in (min(line.sizes), max(line.sizes)):
         fields.offset("sizes", size, most=budget.one_bytes)
     ends = [offset + size for offset, size in zip(line.offsets, line.sizes, strict=True)]
     if any(later <= earlier for earlier, later in pairwise(line.offsets)):

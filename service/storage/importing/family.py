@@ -59,6 +59,8 @@ async def told_above(batch: Batch, met: Met, messages: Mapping[Key, ImportedMess
     above: dict[int, set[int]] = {}
     for row in await (await batch.conn.execute(SQL["clients_above"], params)).fetchall():
         above.setdefault(row["session_id"], set()).add(row["above_id"])
+    if not above:
+        return
     calls = {
         (session, call): met.renamed.get(key, key)
         for key, message in messages.items()

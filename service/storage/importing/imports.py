@@ -268,9 +268,9 @@ def beginnings(messages: Sequence[ImportedMessage]) -> dict[Ref, datetime]:
 
 def key_of(batch: Batch, target: Target, message: ImportedMessage) -> Key | None:
     """None: it, or its session, was deleted here."""
-    if not isinstance(target, Found) or batch.is_gone(
-        target, message.write.session_external_id, message.names
-    ):
+    if not isinstance(target, Found):
+        return None
+    if batch.tombstones and batch.is_gone(target, message.write.session_external_id, message.names):
         return None
     return target.id, message.write.external_id
 
