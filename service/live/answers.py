@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from service.live.query import Query
 
@@ -52,13 +53,11 @@ def taken_apart(query: Query, asked: Any, result: Any) -> Answer:
     """A result (a struct, or an error) as an `Answer`."""
     if isinstance(result, Exception):
         return Answer(error=str(result))
-    fields = {
-        field.encode_name: getattr(result, field.name) for field in msgspec.structs.fields(type(result))
-    }
+    fields = {wire_name: getattr(result, name) for wire_name, name in members(type(result)).items()}
     listed = fields.pop(query.rows, ()) if query.rows else ()
     names = query.key_by(asked) if query.key_by else query.key
     rows = {key_of(row, names): encode(row) for row in listed}
-    rest = {name: msgspec.to_builtins(value) for name, value in fields.items() if value is not msgspec.UNSET}
+    rest = {name: msgspec.to_builtins(value) for name, value in fields.items() if value is not UNSET}
     return Answer(rows=rows, rest=rest, name=query.rows, key=names)
 
 
@@ -71,16 +70,16 @@ def key_of(row: Any, names: Sequence[str]) -> str:
     >>> key_of(Day("2026-01-01", "pi"), ("day", "sourceName"))
     '2026-01-01|pi'
     """
-    values = row if isinstance(row, dict) else on_the_wire(row, names)
-    return "|".join(str(values.get(name, "")) for name in names)
+    if isinstance(row, dict):
+        return "|".join(str(row.get(name, "")) for name in names)
+    named = members(type(row))
+    values = [getattr(row, named[name]) if name in named else UNSET for name in names]
+    return "|".join("" if value is UNSET else str(value) for value in values)
 
 
-def on_the_wire(row: msgspec.Struct, names: Sequence[str]) -> dict[str, Any]:
-    return {
-        field.encode_name: value
-        for field in msgspec.structs.fields(type(row))
-        if field.encode_name in names and (value := getattr(row, field.name)) is not msgspec.UNSET
-    }
+def members(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """The attributes of a struct by their names on the wire; not by `structs.fields`, which reads annotations anew."""
+    return dict(zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True))
 
 
 def same(query: Query, old: Answer, new: Answer) -> bool:

@@ -106,16 +106,10 @@ class Stream:
         self.closed = True
         self._wake.set()
 
-    async def wait(self, timeout_s: float) -> bool:
-        """Until there may be something to tell; False after `timeout_s`."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._wake.wait()
-        except TimeoutError:
-            return False
-        finally:
-            self._wake.clear()
-        return True
+    async def wait(self) -> None:
+        """Until there may be something to tell."""
+        await self._wake.wait()
+        self._wake.clear()
 
     @property
     def is_told(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
@@ -64,25 +64,69 @@ class EventStream(ASGIResponse):
     async def _tell(self, send: Send) -> None:
         """Errors: `TimeoutError` when the socket takes nothing."""
         stream, figures = self._stream, self._dispatcher.figures
-        await self._write(send, b": open\n\n")
-        while not stream.closed:
-            ends_in_s = seconds_until(stream.reader.expires_at)
-            if ends_in_s <= 0 and not stream.revoked:
-                figures.ended("expired")
-                stream.revoke()
-            body, events = stream.payload(self._dispatcher.reached)
-            if body:
-                figures.sent(events, len(body))
-                await self._write(send, body)
-            if stream.revoked or (self._once and stream.is_told):
-                return
-            if not body and not await stream.wait(min(HEARTBEAT_S, ends_in_s)):
-                await self._write(send, b": hb\n\n")
+        async with asyncio.timeout(None) as limit:
+            with Pulse(stream, limit) as pulse:
+                await pulse.write(send, b": open\n\n")
+                while not stream.closed:
+                    if seconds_until(stream.reader.expires_at) <= 0 and not stream.revoked:
+                        figures.ended("expired")
+                        stream.revoke()
+                    body, events = stream.payload(self._dispatcher.reached)
+                    if body:
+                        figures.sent(events, len(body))
+                        await pulse.write(send, body)
+                    elif pulse.is_due:
+                        await pulse.write(send, b": hb\n\n")
+                    if stream.revoked or (self._once and stream.is_told):
+                        return
+                    if not body:
+                        await stream.wait()
 
-    @staticmethod
-    async def _write(send: Send, body: bytes) -> None:
-        async with asyncio.timeout(STALLED_S):
-            await send({"type": "http.response.body", "body": body, "more_body": True})
+
+class Pulse:
+    """The one timer of a stream: it sees a silence that needs a heartbeat, a socket that takes nothing, and the end
+    of the key.
+
+    It is not set anew at each event, which would be a third of an event's price: it looks at most every 15 s what
+    was last, and looks again when something would be due.
+    """
+
+    def __init__(self, stream: Stream, limit: asyncio.Timeout) -> None:
+        self._stream, self._limit = stream, limit
+        self._loop = asyncio.get_running_loop()
+        self._at_s = self._loop.time()
+        """When the last write began or ended."""
+        self._writes = False
+        self._timer: asyncio.TimerHandle | None = None
+        self.is_due = False
+        """A heartbeat is."""
+
+    def __enter__(self) -> Self:
+        self._look()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def write(self, send: Send, body: bytes) -> None:
+        self._writes, self._at_s = True, self._loop.time()
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        self._writes, self._at_s, self.is_due = False, self._loop.time(), False
+
+    def _look(self) -> None:
+        now_s = self._loop.time()
+        left_s = self._at_s + (STALLED_S if self._writes else HEARTBEAT_S) - now_s
+        ends_in_s = seconds_until(self._stream.reader.expires_at)
+        if left_s <= 0 and self._writes:
+            self._limit.reschedule(now_s)
+            return
+        if left_s <= 0:
+            self.is_due, left_s = True, HEARTBEAT_S
+        if self.is_due or ends_in_s <= 0:
+            self._stream.look()
+        pause_s = min(left_s, ends_in_s if ends_in_s > 0 else HEARTBEAT_S, HEARTBEAT_S, STALLED_S)
+        self._timer = self._loop.call_later(pause_s, self._look)
 
 
 def abort(receive: Any) -> None:
