@@ -10,7 +10,7 @@ many.py one.py price.py strain.py    the rows
 
 from __future__ import annotations
 
-from benchmarks.live import many
+from benchmarks.live import many, one, price, strain
 from benchmarks.live.setting import Setting
 from benchmarks.report import Report
 from benchmarks.running import Options, serving, wait_for_meaning
@@ -19,7 +19,7 @@ TITLE = "Live queries: from the acknowledged commit to the bytes at the client"
 EXPECTED = """5,000 streams on one process; about 4 ms p50 and 40 ms p99 at 50 commits/s (a tick is a transaction of six round trips, and the worker's
 indexing shares the cores); one topic with 1,000 subscribers about 60 ms p99, which is 1,000 writes to sockets; what is asked of Postgres does
 not depend on the number of subscribers."""
-ROWS = (many,)
+ROWS = (many, one, price, strain)
 
 
 def run(options: Options, report: Report) -> None:

@@ -13,7 +13,7 @@ import psycopg
 
 from benchmarks.live.readers import messages_of, reading
 from benchmarks.live.setting import Raw, Setting
-from benchmarks.live.writing import Commit, body_of, delivered, text_of
+from benchmarks.live.writing import Commit, body_of, delivered, send, text_of
 from benchmarks.report import Figure, Report
 
 CLIENTS = 8
@@ -77,7 +77,7 @@ def _rate(write: Callable[[int, float], int], seconds: float) -> float:
 def _posted(setting: Setting, session: str, until_s: float) -> int:
     client, written = setting.client(), 0
     while time.monotonic() < until_s:
-        client.send("POST", "/sync/message", body_of(session, next(setting.marks)))
+        send(client, body_of(session, next(setting.marks)))
         written += 1
     return written
 
@@ -110,7 +110,7 @@ def _switch(setting: Setting, how: str) -> None:
                 (table,),
             ).fetchall()
             for (name,) in names:
-                conn.execute(f"alter table {table} {how} trigger {name}")  # type: ignore[arg-type]
+                conn.execute(f"alter table {table} {how} trigger {name}")
 
 
 def _bytes(setting: Setting, report: Report) -> None:
@@ -121,7 +121,7 @@ def _bytes(setting: Setting, report: Report) -> None:
         readers.until_told()
         for _ in range(appended):
             mark = next(setting.marks)
-            client.send("POST", "/sync/message", body_of(sessions[0], mark))
+            send(client, body_of(sessions[0], mark))
             delivered(readers, {mark: Commit(sessions[0], time.monotonic())}, {sessions[0]: (0,)})
             plain += len(
                 Raw(setting.service).text(f"/api/sessions/{sessions[0]}/messages?limit=1000").encode()

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
@@ -18,10 +19,12 @@ import msgspec
 from benchmarks.live.readers import Readers
 from benchmarks.live.setting import Setting, message
 from benchmarks.measure import percentile
+from benchmarks.running import BenchmarkError, Client, NotYet
 
 WRITERS = 8
 ARRIVED_WITHIN_S = 10.0
 CHARS = 200
+ATTEMPTS = 5
 
 
 class Commit(NamedTuple):
@@ -62,12 +65,21 @@ def commits(setting: Setting, sessions: Sequence[str], *, pace: float, seconds: 
                 return
             body = body_of(turn[1], mark)
             time.sleep(max(0.0, begun_s + turn[0] / pace - time.monotonic()))
-            client.send("POST", "/sync/message", body)
+            send(client, body)
             done[mark] = Commit(turn[1], time.monotonic())
 
     with ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(write, range(WRITERS)))
     return done
+
+
+def send(client: Client, body: bytes) -> None:
+    """As clients do: a service that says 503 is asked again. Errors: `BenchmarkError`."""
+    for _ in range(ATTEMPTS):
+        with suppress(NotYet):
+            client.send("POST", "/sync/message", body)
+            return
+    raise BenchmarkError(f"A write was refused {ATTEMPTS} times.")
 
 
 def body_of(session: str, mark: int) -> bytes:
