@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients test-exporters crash-test soak live-soak check audit fuzz bench lock schema clean
+.PHONY: help run test test-clients test-exporters crash-test soak live-soak check audit fuzz bench notebooks pictures lock schema clean
 
 help: ## print these verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -35,6 +35,12 @@ check: $(VENV)/.dev ## lint, types, import contracts, house tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/house
+
+notebooks: $(VENV)/.dev ## open the notebooks in a browser: on the sample, a service or Parquet
+	MARIMO_SKIP_UPDATE_CHECK=1 $(BIN)/marimo edit notebooks
+
+pictures: $(VENV)/.dev ## draw the charts of docs/notebooks anew from the sample
+	$(BIN)/python .ci/pictures.py
 
 audit: ## look for known flaws in the locked dependencies (needs the network)
 	$(PYTHON) .ci/audit.py

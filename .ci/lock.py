@@ -11,6 +11,7 @@ import importlib.metadata
 import re
 import tomllib
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -29,7 +30,7 @@ DEV_HEAD = """\
 def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     run = closure(project["dependencies"])
-    dev = closure(project["optional-dependencies"]["dev"])
+    dev = closure(chain(*project["optional-dependencies"].values()))
     (ROOT / "requirements.lock").write_text(RUN_HEAD + lines(run))
     (ROOT / "requirements-dev.lock").write_text(
         DEV_HEAD + lines({name: dev[name] for name in dev.keys() - run.keys()})

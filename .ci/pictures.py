@@ -21,11 +21,10 @@ def main() -> None:
     from PIL import Image
 
     from analytics import charts
-    from service.looking import picking, trial
-    from service.looking.places import Service
+    from service.looking import picking
 
     TARGET.mkdir(exist_ok=True)
-    place = Service(trial.sample_client(), picking.SAMPLE)
+    place = picking.opened({"where": picking.SAMPLE}, searched=True)
     for name in NAMES:
         for chart, drawn in pictures(name, place).items():
             for theme in ("light", "dark"):

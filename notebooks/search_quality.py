@@ -41,7 +41,7 @@ def _():
 
 @app.cell(hide_code=True)
 def _(asked):
-    place = picking.opened(asked.value)
+    place = picking.opened(asked.value, searched=True)
     return (place,)
 
 

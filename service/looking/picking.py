@@ -36,14 +36,14 @@ def form() -> Any:
 
 def usual() -> dict[str, str]:
     """What the environment and the command line name; the sample where they name nothing."""
-    path = str(mo.cli_args().get("parquet") or "")
+    path = str(mo.cli_args().get("parquet") or "") if mo.running_in_notebook() else ""
     named = any(os.environ.get(f"BACKSCROLL_{name}") for name in ("URL", "API_KEY", "HOME"))
     where = PARQUET if path else SERVICE if named else SAMPLE
     return {"where": where, "url": from_environment().base_url, "key": "", "path": path}
 
 
-def opened(asked: Mapping[str, str] | None) -> Place:
-    """The place that a form's value names. Errors: `SettingError`, `Unreachable`, in words for the reader."""
+def opened(asked: Mapping[str, str] | None, *, searched: bool = False) -> Place:
+    """The place that a form's value names; `searched`: once the sample can be searched by meaning. Errors: `SettingError`, `Unreachable`, in words for the reader."""
     told = {**usual(), **(asked or {})}
     if told["where"] == PARQUET:
         return Folder(Path(told["path"]).expanduser())
@@ -52,4 +52,7 @@ def opened(asked: Mapping[str, str] | None) -> Place:
         usual_one = told["url"] == settings.base_url and not told["key"]
         client = Client.of(settings) if usual_one else Client(told["url"], told["key"])
         return Service(client, f"the service at {told['url']}")
-    return Service(trial.sample_client(), SAMPLE)
+    client = trial.sample_client()
+    if searched:
+        trial.wait_for(lambda: trial.understood(client))
+    return Service(client, SAMPLE)

@@ -122,7 +122,9 @@ class Folder:
         absent = [
             pl.lit(None, kind).alias(name) for name, kind in tables.DAYS.items() if name not in told.columns
         ]
-        return told.with_columns(absent).select(tables.DAYS).filter(pl.col("day").is_between(first, last))
+        return (
+            told.with_columns(absent).select(list(tables.DAYS)).filter(pl.col("day").is_between(first, last))
+        )
 
     def hours(self, *, first: date, last: date, tz: str) -> pl.DataFrame | None:
         return self._table("hours")

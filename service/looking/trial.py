@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from service.client import Client
@@ -20,7 +21,7 @@ from service.errors import NotYet, Unreachable
 from service.jobs import sample
 from service.settings import PREFIX
 
-LOADED_S, LOOK_S = 60.0, 0.2
+LOADED_S, LOOK_S = 120.0, 0.2
 """How long the model may load; without it words alone are searched, and answers say so."""
 running: list[subprocess.Popen[str]] = []
 """Held, since each ends when nobody holds the other end of its standard input."""
@@ -28,7 +29,7 @@ running: list[subprocess.Popen[str]] = []
 
 @functools.cache
 def sample_client() -> Client:
-    """A client of the sample's service, once a process: ready, loaded, indexed and rolled up. Errors: `Unreachable`."""
+    """A client of the sample's service, once a process: ready, loaded and rolled up. Meaning comes later (`understood`). Errors: `Unreachable`."""
     directory = Path(tempfile.mkdtemp(prefix="backscroll-sample-"))
     directory.chmod(0o755)
     keeper = subprocess.Popen(
@@ -43,23 +44,32 @@ def sample_client() -> Client:
     client = Client(greeting.split()[4], key, use_proxy=False)
     running.append(keeper)
     sample.load(client)
-    wait_for(client)
+    wait_for(lambda: counted(client))
+    client.commit = None  # from here on answers say what they lack, and make nobody wait
     return client
 
 
-def wait_for(client: Client) -> None:
-    """Until words, meaning and figures contain what this client wrote; no longer than `LOADED_S`."""
+def wait_for(readable: Callable[[], bool]) -> None:
+    """No longer than `LOADED_S`: what is not there then is said by the answers."""
     end_s = time.monotonic() + LOADED_S
-    while not readable(client) and time.monotonic() < end_s:
+    while not readable() and time.monotonic() < end_s:
         time.sleep(LOOK_S)
 
 
-def readable(client: Client) -> bool:
+def counted(client: Client) -> bool:
+    """Whether figures contain what this client wrote."""
     try:
-        client.usage("summary")
-        return bool(client.search("redirect loop", type="semantic", limit=1)["modeUsed"] == "semantic")
+        return bool(client.usage("summary"))
     except NotYet:
         return False
+
+
+def understood(client: Client) -> bool:
+    """Whether the model is loaded and every message has its vectors."""
+    answer = client.search("redirect loop", type="semantic", limit=1)
+    return answer["modeUsed"] == "semantic" and not any(
+        answer["index"][lag] for lag in ("textLag", "vectorLag")
+    )
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
-import numpy as np
+from pgvector import HalfVector
 
 from indexing.ports import Vectors
 from service.storage import locks
@@ -140,9 +140,9 @@ def as_text(vector: Vectors) -> str:
 
     >>> import numpy as np
     >>> as_text(np.array([0.5, -1.0], np.float32))
-    '[0.5, -1.0]'
+    '[0.5,-1.0]'
     """
-    return str(vector.astype(np.float16).tolist())
+    return str(HalfVector(vector).to_text())
 
 
 async def waiting(conn: Connection, workspace_id: int) -> int:

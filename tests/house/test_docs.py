@@ -6,6 +6,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -63,8 +64,10 @@ def routes() -> set[str]:
 
 
 def test_it_gives_a_reason_for_every_dependency() -> None:
-    """Each dependency of pyproject.toml has its row in the record of decision 2, and no other has."""
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    """Each dependency of pyproject.toml and of its extras has its row in the record of decision 2, and no other has."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [wanted for name, wanted in project["optional-dependencies"].items() if name != "dev"]
+    wanted = [*project["dependencies"], *chain(*extras)]
     names = {re.split(r"[^A-Za-z0-9._-]", requirement)[0] for requirement in wanted}
     rows = re.findall(r"^\| (`[^|]+`) \|", (DECISIONS / "0002-dependencies.md").read_text(), re.MULTILINE)
     assert {name.strip("` ") for row in rows for name in row.split(",")} == names
