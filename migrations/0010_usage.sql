@@ -88,15 +88,15 @@ create table usage_rows (
     cache_read_tokens bigint not null default 0,
     cache_write_tokens bigint not null default 0,
     output_tokens bigint not null default 0,
-    quantity numeric(30, 10) not null default 0,
-    cost_usd numeric(20, 10),
+    quantity double precision not null default 0,
+    cost_nano_usd bigint, -- whole nano-dollars, as analytics counts; NULL: unknown, or nothing to pay for
     cost_source text not null default 'none' check (cost_source in ('reported', 'computed', 'estimated', 'unknown', 'none')),
     price_version text not null default '',
     duration_ms bigint,
     tool_calls integer not null default 0,
     tool_errors integer not null default 0,
     primary key (workspace_id, occurred_at, kind, id),
-    check ((cost_usd is null) = (cost_source in ('unknown', 'none')))
+    check ((cost_nano_usd is null) = (cost_source in ('unknown', 'none')))
 );
 create index usage_rows_by_session on usage_rows (workspace_id, session_id);
 create index usage_rows_by_copy on usage_rows (workspace_id, copy_key) where copy_key is not null;
@@ -191,6 +191,20 @@ create trigger mark_delete after delete on messages referencing old table as old
 create function mark_sessions() returns trigger language plpgsql as $$
 begin
     if tg_op = 'UPDATE' then
+        -- Every batch of messages writes its sessions' times and counts. That alone must cost next to nothing: the
+        -- statements below look at all of a session.
+        if not exists (
+            select from new_rows n
+            join old_rows o using (workspace_id, id)
+            where (n.source, n.project_name, n.project_path, n.model, n.provider, n.user_id, n.prompt_tokens,
+                    n.completion_tokens, n.cache_read_tokens, n.cache_write_tokens, n.cost_usd, n.transcript)
+                is distinct from (o.source, o.project_name, o.project_path, o.model, o.provider, o.user_id,
+                    o.prompt_tokens, o.completion_tokens, o.cache_read_tokens, o.cache_write_tokens, o.cost_usd,
+                    o.transcript)
+        ) then
+            return null;
+        end if;
+
         insert into usage_marks (workspace_id, hour)
         select distinct m.workspace_id, usage_hour(m.created_at)
         from new_rows n

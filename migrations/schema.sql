@@ -1094,14 +1094,14 @@ CREATE TABLE usage_rows (
     cache_read_tokens bigint DEFAULT 0 NOT NULL,
     cache_write_tokens bigint DEFAULT 0 NOT NULL,
     output_tokens bigint DEFAULT 0 NOT NULL,
-    quantity numeric(30,10) DEFAULT 0 NOT NULL,
-    cost_usd numeric(20,10),
+    quantity double precision DEFAULT 0 NOT NULL,
+    cost_nano_usd bigint,
     cost_source text DEFAULT 'none'::text NOT NULL,
     price_version text DEFAULT ''::text NOT NULL,
     duration_ms bigint,
     tool_calls integer DEFAULT 0 NOT NULL,
     tool_errors integer DEFAULT 0 NOT NULL,
-    CONSTRAINT usage_rows_check CHECK (((cost_usd IS NULL) = (cost_source = ANY (ARRAY['unknown'::text, 'none'::text])))),
+    CONSTRAINT usage_rows_check CHECK (((cost_nano_usd IS NULL) = (cost_source = ANY (ARRAY['unknown'::text, 'none'::text])))),
     CONSTRAINT usage_rows_cost_source_check CHECK ((cost_source = ANY (ARRAY['reported'::text, 'computed'::text, 'estimated'::text, 'unknown'::text, 'none'::text]))),
     CONSTRAINT usage_rows_kind_check CHECK ((kind = ANY (ARRAY['m'::"char", 's'::"char", 'r'::"char"])))
 );
@@ -1523,6 +1523,20 @@ CREATE FUNCTION mark_sessions() RETURNS trigger
     AS $$
 begin
     if tg_op = 'UPDATE' then
+        -- Every batch of messages writes its sessions' times and counts. That alone must cost next to nothing: the
+        -- statements below look at all of a session.
+        if not exists (
+            select from new_rows n
+            join old_rows o using (workspace_id, id)
+            where (n.source, n.project_name, n.project_path, n.model, n.provider, n.user_id, n.prompt_tokens,
+                    n.completion_tokens, n.cache_read_tokens, n.cache_write_tokens, n.cost_usd, n.transcript)
+                is distinct from (o.source, o.project_name, o.project_path, o.model, o.provider, o.user_id,
+                    o.prompt_tokens, o.completion_tokens, o.cache_read_tokens, o.cache_write_tokens, o.cost_usd,
+                    o.transcript)
+        ) then
+            return null;
+        end if;
+
         insert into usage_marks (workspace_id, hour)
         select distinct m.workspace_id, usage_hour(m.created_at)
         from new_rows n

@@ -35,14 +35,18 @@ ROWS_AT_ONCE = 100_000
 """About so many: they are held in memory, 1 kB each at most."""
 LOOK_S = 2.0
 """A mark is seen after so long at most, where nothing rings."""
+FEW_ROWS = 2_000
 QUICK_S, REST, MOST_REST_S = 0.1, 9.0, 15.0
-"""One that took longer than `QUICK_S` is followed by a rest so many times as long: while thousands of messages a second
-come in, a tenth of a core derives."""
+"""One that derived more than `FEW_ROWS` and took longer than `QUICK_S` is followed by a rest so many times as long:
+while thousands of messages a second come in, a tenth of a core derives. One that derived less and took long waited for
+others: a late message shall not wait for its rest, too."""
+QUIET_S = 0.3
+"""A rest ends when nothing was marked for so long."""
 MOST_PATIENCE_S = 15.0
 """Between two rollups while words flood in. What is imported touches the same hours again and again, and each time an hour
 is derived whole: at the end of an import that is done once."""
 
-Report = Callable[[int], None]
+Report = Callable[["Derived"], None]
 
 
 async def roll_up_for_ever(resources: Resources, feed: Feed, backlog: Backlog) -> None:
@@ -51,29 +55,47 @@ async def roll_up_for_ever(resources: Resources, feed: Feed, backlog: Backlog) -
     token = ""
     while True:
         await backlog.over(at_most_s=MOST_PATIENCE_S)
-        started_s = time.monotonic()
-        if await roll_up(resources.db, await in_thread(prices.read)):
+        started_s, steps = time.monotonic(), list[Derived]()
+        if await roll_up(resources.db, await in_thread(prices.read), report=steps.append):
             resources.bell.ring()
-        await asyncio.sleep(rest_s(time.monotonic() - started_s))
+        await rest(resources.db, rest_s(time.monotonic() - started_s, rows=sum(step.rows for step in steps)))
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_S):
                 token = (await feed.next(token)).token
 
 
-def rest_s(took_s: float) -> float:
+async def rest(db: Database, seconds: float) -> None:
+    """Let others work so long; no longer than until nothing was marked for `QUIET_S`, since then nobody writes."""
+    until_s, seen = time.monotonic() + seconds, -1
+    while (left_s := until_s - time.monotonic()) > 0:
+        await asyncio.sleep(min(left_s, QUIET_S))
+        if left_s > QUIET_S:
+            async with db.system() as conn:
+                before, seen = seen, await marks.waiting(conn)
+            if seen == before:
+                return
+
+
+def rest_s(took_s: float, *, rows: int) -> float:
     """How long to let others work after a rollup.
 
-    >>> rest_s(0.02), rest_s(0.5), rest_s(60.0)
-    (0.02, 4.5, 15.0)
+    >>> rest_s(0.02, rows=90_000), rest_s(0.5, rows=90_000), rest_s(60.0, rows=90_000), rest_s(0.5, rows=100)
+    (0.02, 4.5, 15.0, 0.1)
     """
-    return took_s if took_s <= QUICK_S else min(REST * took_s, MOST_REST_S)
+    if rows <= FEW_ROWS or took_s <= QUICK_S:
+        return min(took_s, QUICK_S)
+    return min(REST * took_s, MOST_REST_S)
 
 
-async def roll_up(db: Database, file: LiteLLM | None = None) -> int:
+def unheard(step: Derived) -> None:
+    """For who does not follow how far it is."""
+
+
+async def roll_up(db: Database, file: LiteLLM | None = None, *, report: Report = unheard) -> int:
     """Derive every marked hour of every workspace; how many hours were."""
     async with db.system() as conn:
         marked = await marks.workspaces(conn)
-    return sum([await roll_up_workspace(db, id, file) for id in marked])
+    return sum([await roll_up_workspace(db, id, file, report=report) for id in marked])
 
 
 async def roll_up_workspace(
@@ -82,14 +104,14 @@ async def roll_up_workspace(
     file: LiteLLM | None = None,
     *,
     wait: bool = False,
-    report: Report = lambda hours: None,
+    report: Report = unheard,
 ) -> int:
     """Derive the marked hours of a workspace; none when another process is at it, unless we `wait` for it."""
     done, limit = 0, FIRST_HOURS
     while (derived := await step(db, workspace_id, file, wait=wait, limit=limit)).hours:
         done += derived.hours
         limit = next_limit(derived)
-        report(derived.hours)
+        report(derived)
     return done
 
 
@@ -108,7 +130,7 @@ def next_limit(last: Derived) -> int:
 
 
 async def rebuild(
-    db: Database, file: LiteLLM | None = None, *, since: datetime = EVER, report: Report = lambda hours: None
+    db: Database, file: LiteLLM | None = None, *, since: datetime = EVER, report: Report = unheard
 ) -> int:
     """Derive everything from `since` on again, with the prices of now; how many hours."""
     done = 0
@@ -164,6 +186,8 @@ async def derive_rows(
     )
     moved = {*hours, *await rows.settle_copies(conn, workspace_id, stored.copy_keys)}
     sessions = stored.session_ids | await rows.sessions_with_totals(conn, workspace_id, hours)
+    if not sessions:
+        return moved
     totals = await rows.totals(conn, workspace_id, sessions)
     beyond = await in_thread(usage.of_totals, totals, book)
     return moved | await rows.replace_totals(conn, workspace_id, sessions, beyond)

@@ -1,6 +1,9 @@
 -- name: marked_workspaces
 select distinct workspace_id from usage_marks order by workspace_id;
 
+-- name: waiting_marks
+select count(*) as marks from usage_marks;
+
 -- name: try_lock
 -- One process at a time derives the usage of a workspace; held until the transaction ends.
 select pg_try_advisory_xact_lock(hashtextextended('backscroll usage', %(workspace_id)s)) as ours;
@@ -52,7 +55,7 @@ with told as (
     select usage_hour(occurred_at) as hour, count(*) filter (where kind = 'm') as messages,
         count(*) filter (where kind = 'm' and counted) as counted,
         coalesce(sum(input_tokens + output_tokens) filter (where counted), 0)::bigint as tokens,
-        coalesce(sum(cost_usd) filter (where counted), 0) as cost_usd
+        coalesce(sum(cost_nano_usd) filter (where counted), 0) * 0.000000001 as cost_usd
     from usage_rows where workspace_id = %(workspace_id)s group by 1
 ), summed as (
     select hour, sum(messages)::bigint as messages, sum(input_tokens + output_tokens)::bigint as tokens,
@@ -121,15 +124,20 @@ join sessions s on s.workspace_id = t.workspace_id and s.id = t.session_id
 left join lateral (
     select sum(input_tokens)::bigint as input_tokens, sum(cache_read_tokens)::bigint as cache_read_tokens,
         sum(cache_write_tokens)::bigint as cache_write_tokens, sum(output_tokens)::bigint as output_tokens,
-        (sum(cost_usd) * 1000000000)::bigint as cost_nano_usd
+        sum(cost_nano_usd)::bigint as cost_nano_usd
     from usage_rows r where r.workspace_id = t.workspace_id and r.session_id = t.session_id and r.kind = 'm'
 ) k on true
 where t.workspace_id = %(workspace_id)s and t.session_id = any(%(session_ids)s::bigint[])
     and (not s.transcript or s.transcript_totals & 1 = 1);
 
 -- name: sessions_of_hours
--- Sessions whose totals were told in these hours.
-select distinct session_id from session_totals where workspace_id = %(workspace_id)s and hour = any(%(hours)s::timestamptz[]);
+-- Sessions whose totals were told in these hours, and those, deleted since perhaps, of whose totals a row is left here.
+select session_id from session_totals where workspace_id = %(workspace_id)s and hour = any(%(hours)s::timestamptz[])
+union
+select u.session_id
+from unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) as h (start, until)
+join usage_rows u
+    on u.workspace_id = %(workspace_id)s and u.occurred_at >= h.start and u.occurred_at < h.until and u.kind = 's';
 
 -- name: records
 -- Records of these hours, with what their session tells of itself, where there is one.
@@ -151,18 +159,18 @@ left join lateral (
 -- Rows that are new or differ; which answers and sessions they concern.
 insert into usage_rows as u (
     workspace_id, occurred_at, kind, id, session_id, user_id, source, provider, model, project, service, metric, copy_key,
-    copied, counted, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, quantity, cost_usd, cost_source,
-    price_version, duration_ms, tool_calls, tool_errors
+    copied, counted, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, quantity, cost_nano_usd,
+    cost_source, price_version, duration_ms, tool_calls, tool_errors
 )
 select
     %(workspace_id)s, occurred_at, kind::"char", id, session_id, user_id, source, provider, model, project, service, metric,
-    copy_key, copied, counted, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, quantity::numeric,
-    cost_nano_usd::numeric / 1000000000, cost_source, price_version, duration_ms, tool_calls, tool_errors
+    copy_key, copied, counted, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, quantity,
+    cost_nano_usd, cost_source, price_version, duration_ms, tool_calls, tool_errors
 from unnest(
     %(occurred_at)s::timestamptz[], %(kind)s::text[], %(id)s::bigint[], %(session_id)s::bigint[], %(user_id)s::bigint[],
     %(source)s::text[], %(provider)s::text[], %(model)s::text[], %(project)s::text[], %(service)s::text[],
     %(metric)s::text[], %(copy_key)s::bigint[], %(copied)s::boolean[], %(counted)s::boolean[], %(input_tokens)s::bigint[],
-    %(cache_read_tokens)s::bigint[], %(cache_write_tokens)s::bigint[], %(output_tokens)s::bigint[], %(quantity)s::text[],
+    %(cache_read_tokens)s::bigint[], %(cache_write_tokens)s::bigint[], %(output_tokens)s::bigint[], %(quantity)s::float8[],
     %(cost_nano_usd)s::bigint[], %(cost_source)s::text[], %(price_version)s::text[], %(duration_ms)s::bigint[],
     %(tool_calls)s::bigint[], %(tool_errors)s::bigint[]
 ) as n (
@@ -177,26 +185,32 @@ on conflict (workspace_id, occurred_at, kind, id) do update set
     counted = case when excluded.copy_key is null or not excluded.counted then excluded.counted else u.counted end,
     input_tokens = excluded.input_tokens,
     cache_read_tokens = excluded.cache_read_tokens, cache_write_tokens = excluded.cache_write_tokens,
-    output_tokens = excluded.output_tokens, quantity = excluded.quantity, cost_usd = excluded.cost_usd,
+    output_tokens = excluded.output_tokens, quantity = excluded.quantity, cost_nano_usd = excluded.cost_nano_usd,
     cost_source = excluded.cost_source, price_version = excluded.price_version, duration_ms = excluded.duration_ms,
     tool_calls = excluded.tool_calls, tool_errors = excluded.tool_errors
 where (
     u.session_id, u.user_id, u.source, u.provider, u.model, u.project, u.service, u.metric, u.copy_key, u.copied,
-    u.input_tokens, u.cache_read_tokens, u.cache_write_tokens, u.output_tokens, u.quantity, u.cost_usd, u.cost_source,
+    u.input_tokens, u.cache_read_tokens, u.cache_write_tokens, u.output_tokens, u.quantity, u.cost_nano_usd, u.cost_source,
     u.price_version, u.duration_ms, u.tool_calls, u.tool_errors
 ) is distinct from (
     excluded.session_id, excluded.user_id, excluded.source, excluded.provider, excluded.model, excluded.project,
     excluded.service, excluded.metric, excluded.copy_key, excluded.copied, excluded.input_tokens,
-    excluded.cache_read_tokens, excluded.cache_write_tokens, excluded.output_tokens, excluded.quantity, excluded.cost_usd,
+    excluded.cache_read_tokens, excluded.cache_write_tokens, excluded.output_tokens, excluded.quantity, excluded.cost_nano_usd,
     excluded.cost_source, excluded.price_version, excluded.duration_ms, excluded.tool_calls, excluded.tool_errors
 ) or (not excluded.counted and u.counted)
 returning copy_key, session_id;
 
 -- name: drop_rows
--- Rows of messages and records of these hours that nothing tells any more.
+-- Rows of messages and records of these hours that nothing tells any more; seldom there are any, which their count tells.
 delete from usage_rows u
 using unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) as h (start, until)
-where u.workspace_id = %(workspace_id)s and u.occurred_at >= h.start and u.occurred_at < h.until
+where %(count)s <> (
+        select count(*)
+        from unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) as h (start, until)
+        join usage_rows u on u.workspace_id = %(workspace_id)s and u.occurred_at >= h.start and u.occurred_at < h.until
+            and u.kind in ('m', 'r')
+    )
+    and u.workspace_id = %(workspace_id)s and u.occurred_at >= h.start and u.occurred_at < h.until
     and u.kind in ('m', 'r') and not exists (
         select from unnest(%(occurred_at)s::timestamptz[], %(kind)s::text[], %(id)s::bigint[]) as n (occurred_at, kind, id)
         where n.occurred_at = u.occurred_at and n.kind = u.kind::text and n.id = u.id
@@ -226,17 +240,23 @@ where u.workspace_id = %(workspace_id)s and u.occurred_at = r.occurred_at and u.
 returning usage_hour(u.occurred_at) as hour;
 
 -- name: rows
--- What counts in these hours, as analytics reads it. As few numerics as can be: `extract` gives one, and a cost is sent
--- as it lies there, since a product of two took a third of the time that a row takes.
+-- What counts in these hours, folded: a line for each set of names, its numbers as an array with a line a row. One answer
+-- a row took twice as long, most of it this side of Postgres. NULL is the least number: all elements have one width.
+-- As few numerics as can be: a cost is sent as it lies there, in nano-dollars.
 select
-    (date_part('epoch', u.occurred_at) * 1000000)::bigint as at_us, u.source, u.provider, u.model, u.project, u.user_id,
-    u.service, u.metric, u.session_id, (u.kind = 'm')::int as messages, u.input_tokens, u.cache_read_tokens,
-    u.cache_write_tokens, u.output_tokens, u.quantity, u.cost_usd,
-    (u.cost_source = 'unknown')::int as unpriced, u.duration_ms, u.tool_calls, u.tool_errors
+    u.source, u.provider, u.model, u.project, u.user_id, u.service, u.metric, (u.kind = 'm')::int as messages,
+    (u.cost_source = 'unknown')::int as unpriced,
+    array_send(array_agg(u.occurred_at)) as occurred_at, array_send(array_agg(u.quantity)) as quantity,
+    array_send(array_agg(array[
+        coalesce(u.session_id, (-9223372036854775808)::bigint), u.input_tokens, u.cache_read_tokens, u.cache_write_tokens,
+        u.output_tokens, coalesce(u.cost_nano_usd, (-9223372036854775808)::bigint),
+        coalesce(u.duration_ms, (-9223372036854775808)::bigint), u.tool_calls, u.tool_errors
+    ])) as numbers
 from unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) as h (start, until)
 join usage_rows u
     on u.workspace_id = %(workspace_id)s and u.occurred_at >= h.start and u.occurred_at < h.until
-where u.counted;
+where u.counted
+group by 1, 2, 3, 4, 5, 6, 7, 8, 9;
 
 -- name: tool_calls
 -- Calls of tools, and their results, in these hours. A result is of the call that its id names, or of the one before it

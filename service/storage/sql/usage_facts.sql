@@ -7,7 +7,7 @@ insert into usage_facts as f (
 )
 select
     %(workspace_id)s, hour, source, provider, model, project, user_id, service, metric, messages, input_tokens,
-    cache_read_tokens, cache_write_tokens, output_tokens, quantity::numeric, cost_nano_usd::numeric / 1000000000,
+    cache_read_tokens, cache_write_tokens, output_tokens, quantity::numeric, cost_nano_usd * 0.000000001,
     priced_messages, unpriced_messages, tool_calls, tool_errors, session_ids::bigint[], durations_ms::bigint[]
 from unnest(
     %(hour)s::timestamptz[], %(source)s::text[], %(provider)s::text[], %(model)s::text[], %(project)s::text[],
@@ -36,9 +36,13 @@ where (
 );
 
 -- name: drop_facts
--- Facts of these hours that no row makes any more.
+-- Facts of these hours that no row makes any more; seldom there are any, which their count tells.
 delete from usage_facts f
-where f.workspace_id = %(workspace_id)s and f.hour = any(%(hours)s::timestamptz[]) and not exists (
+where f.workspace_id = %(workspace_id)s and f.hour = any(%(hours)s::timestamptz[])
+    and %(count)s <> (
+        select count(*) from usage_facts where workspace_id = %(workspace_id)s and hour = any(%(hours)s::timestamptz[])
+    )
+    and not exists (
     select from unnest(
         %(hour)s::timestamptz[], %(source)s::text[], %(provider)s::text[], %(model)s::text[], %(project)s::text[],
         %(user_id)s::bigint[], %(service)s::text[], %(metric)s::text[]
@@ -93,7 +97,11 @@ where (f.calls, f.errors, f.session_ids, f.durations_ms)
 -- name: drop_tools
 -- Tool facts of these hours that no call makes any more.
 delete from usage_tools f
-where f.workspace_id = %(workspace_id)s and f.hour = any(%(hours)s::timestamptz[]) and not exists (
+where f.workspace_id = %(workspace_id)s and f.hour = any(%(hours)s::timestamptz[])
+    and %(count)s <> (
+        select count(*) from usage_tools where workspace_id = %(workspace_id)s and hour = any(%(hours)s::timestamptz[])
+    )
+    and not exists (
     select from unnest(
         %(hour)s::timestamptz[], %(source)s::text[], %(project)s::text[], %(user_id)s::bigint[], %(tool)s::text[]
     ) as n (hour, source, project, user_id, tool)

@@ -43,7 +43,8 @@ async def replace(
     ):
         if len(found):
             await conn.execute(SQL[put], params | frames.columns(found))
-        await conn.execute(SQL[drop], params | {"hours": sorted(hours)} | frames.columns(found.select(keys)))
+        kept = {"hours": sorted(hours), "count": len(found)} | frames.columns(found.select(keys))
+        await conn.execute(SQL[drop], params | kept)
 
 
 async def read(

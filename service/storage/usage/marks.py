@@ -17,6 +17,13 @@ async def workspaces(conn: Connection) -> list[int]:
     return [row["workspace_id"] for row in await cursor.fetchall()]
 
 
+async def waiting(conn: Connection) -> int:
+    """How many marks there are, of all workspaces. In a `system` transaction."""
+    row = await (await conn.execute(SQL["waiting_marks"])).fetchone()
+    assert row is not None
+    return int(row["marks"])
+
+
 async def only_one(conn: Connection, workspace_id: int, *, wait: bool = False) -> bool:
     """Whether this transaction is now the only one that derives this workspace's usage."""
     if wait:

@@ -16,12 +16,10 @@ from service.storage.usage import frames
 SQL = load("usage")
 HOUR = timedelta(hours=1)
 LAST = datetime.max.replace(tzinfo=UTC)
-_STORED: schema.Schema = {
-    "at_us" if name == "occurred_at" else "cost_usd" if name == "cost_nano_usd" else name: (
-        pl.Int64() if name == "occurred_at" else pl.Float64() if name == "cost_nano_usd" else type
-    )
-    for name, type in schema.USAGE_ROWS.items()
-}
+_NUMBERS = (
+    "session_id", *schema.TOKENS, "cost_nano_usd", "duration_ms", "tool_calls", "tool_errors",
+)  # fmt: skip
+"""What stands in a line of the array `numbers`."""
 
 
 class Stored(msgspec.Struct):
@@ -59,8 +57,8 @@ async def replace(
     stored = Stored()
     if len(rows):
         await _put(conn, workspace_id, rows, stored)
-    keys = frames.columns(rows.select("occurred_at", "kind", "id"))
-    cursor = await conn.execute(SQL["drop_rows"], _params(workspace_id, hours) | keys)
+    kept = {"count": len(rows)} | frames.columns(rows.select("occurred_at", "kind", "id"))
+    cursor = await conn.execute(SQL["drop_rows"], _params(workspace_id, hours) | kept)
     _note(stored, await cursor.fetchall())
     return stored
 
@@ -81,6 +79,8 @@ async def replace_totals(
 
 async def settle_copies(conn: Connection, workspace_id: int, copy_keys: Collection[int]) -> set[datetime]:
     """Let one of each answer's messages count; the hours in which that changed."""
+    if not copy_keys:
+        return set()
     params = {"workspace_id": workspace_id, "copy_keys": sorted(copy_keys)}
     cursor = await conn.execute(SQL["settle_copies"], params)
     return {row["hour"] for row in await cursor.fetchall()}
@@ -88,10 +88,8 @@ async def settle_copies(conn: Connection, workspace_id: int, copy_keys: Collecti
 
 async def counted(conn: Connection, workspace_id: int, hours: Collection[datetime]) -> pl.DataFrame:
     """`schema.USAGE_ROWS` of these hours."""
-    told = await frames.read(conn, SQL["rows"], _params(workspace_id, hours), _STORED)
-    at = pl.from_epoch("at_us", time_unit="us").dt.replace_time_zone("UTC")
-    nano = (pl.col("cost_usd") * 1e9).round().cast(pl.Int64)  # exact: a row costs a million dollars at most
-    return told.with_columns(occurred_at=at, cost_nano_usd=nano).select(list(schema.USAGE_ROWS))
+    params = _params(workspace_id, hours)
+    return await frames.unfold(conn, SQL["rows"], params, schema.USAGE_ROWS, numbers=_NUMBERS)
 
 
 async def tool_calls(conn: Connection, workspace_id: int, hours: Collection[datetime]) -> pl.DataFrame:
