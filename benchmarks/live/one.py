@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import psycopg
 
 from benchmarks.live import stub
@@ -50,24 +48,16 @@ def _followed(setting: Setting, readers: int, seconds: float, *, session: str) -
     with reading(setting.service.url, setting.service.key, messages_of(sessions * readers)) as held:
         held.until_told()
         setting.quiet()
-        seen, before, begun_s = held.seen(), setting.figures(), time.monotonic()
+        seen, before = held.seen(), setting.figures()
         done = commits(setting, sessions, pace=PACE, seconds=seconds)
         found = delivered(held, done, {sessions[0]: range(readers)})
         after, read = setting.figures(), held.seen()
-        unasked = _polls(setting, time.monotonic() - begun_s)
-    statements = _reads(after) - _reads(before) - unasked
+    statements = _reads(after) - _reads(before)
     return (
         found,
         statements / len(done),
         round((read.bytes - seen.bytes) / max(1, read.events - seen.events)),
     )
-
-
-def _polls(setting: Setting, seconds: float) -> float:
-    """The looks that would have been without any commit: what the streams cost when nothing is written."""
-    before = _reads(setting.figures())
-    time.sleep(2)
-    return (_reads(setting.figures()) - before) / 2 * seconds
 
 
 def _reads(figures: dict[str, float]) -> float:

@@ -136,7 +136,7 @@ def _bytes(setting: Setting, report: Report) -> None:
 def _idle(setting: Setting, report: Report) -> None:
     streams = 300 if setting.quick else STREAMS
     seconds = 5.0 if setting.quick else IDLE_S
-    sessions = setting.sessions("idle", streams)
+    sessions = setting.sessions("topic", streams)
     setting.quiet()
     api = setting.api()
     with reading(setting.service.url, setting.service.key, messages_of(sessions)) as readers:

@@ -33,7 +33,7 @@ class Setting:
         return self.service.client()
 
     def sessions(self, name: str, many: int, *, messages: int = 1, chars: int = 200) -> list[str]:
-        """External ids of new sessions with so many messages each."""
+        """External ids of sessions with so many messages each; those that are there under that name already, stay."""
         ids = [f"live-{name}-{place}" for place in range(many)]
         texts = corpus.texts(many * messages, seed=len(name), chars=chars)
         sent = [message(id, f"{id}-{place}", next(texts)) for id in ids for place in range(messages)]

@@ -46,7 +46,7 @@ def measure(setting: Setting, report: Report) -> None:
 def _restart(setting: Setting, report: Report) -> None:
     """Every session changes while the API is away, so that every stream has missed something."""
     streams = 300 if setting.quick else STREAMS
-    sessions = setting.sessions("resumed", streams)
+    sessions = setting.sessions("topic", streams)
     setting.quiet()
     mark = next(setting.marks)
     with reading(setting.service.url, setting.service.key, messages_of(sessions)) as readers:
