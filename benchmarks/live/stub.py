@@ -33,7 +33,9 @@ class Ability(NamedTuple):
     """From an event's writing to its reading, at the pace asked for."""
 
 
-def ability(*, streams: int, event_bytes: int, pace: float, burst: int = 1, seconds: float) -> Ability:
+def ability(
+    *, streams: int, event_bytes: int, pace: float, burst: int = 1, seconds: float, flood: int = FLOOD_EVENTS
+) -> Ability:
     """With `streams` held: `pace` bursts a second of `burst` events, each on another stream; then a flood."""
     port, context = free_port(), multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -45,8 +47,8 @@ def ability(*, streams: int, event_bytes: int, pace: float, burst: int = 1, seco
         with reading(f"http://127.0.0.1:{port}", "", ["/"] * streams) as readers:
             readers.until_told()
             sent, paced = _asked(ours, readers, (pace, burst, int(pace * seconds)))
-            _, flood = _asked(ours, readers, (0.0, 1, FLOOD_EVENTS))
-            times = sorted(each.at_s for each in flood)
+            _, flooded = _asked(ours, readers, (0.0, 1, flood))
+            times = sorted(each.at_s for each in flooded)
             delays_ms = [1000 * (each.at_s - sent[each.mark]) for each in paced]
             return Ability(len(times) / (times[-1] - times[0]), delays_ms)
     finally:
