@@ -201,14 +201,14 @@ async def run(soak: Soak, api: Api, restart: Callable[[], None]) -> None:
     """All of it. Errors: `AssertionError` when a reader ends with something else than plain reads."""
     async with writing(soak.url, soak.workspace_id) as writer:
         for number in range(SESSIONS):
-            await writer.session(f"s{number}")
+            await writer.session(f"soak-{number}")
         await writer.commit()
     queries: list[list[Query]] = [
         [
             ("list", "sessions.list", {"limit": 1000}),
             ("stats", "stats", {}),
-            ("get", "sessions.get", {"session": f"s{number}"}),
-            ("messages", "sessions.messages", {"session": f"s{number + 1}"}),
+            ("get", "sessions.get", {"session": f"soak-{number}"}),
+            ("messages", "sessions.messages", {"session": f"soak-{number + 1}"}),
         ]
         for number in range(READERS)
     ]
