@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 import test_aider
+import test_backscroll
 import test_chat
 import test_copilot
 import test_cursor
@@ -83,6 +84,7 @@ FIXTURES = [
     Fixture("copilot", test_copilot.DOCUMENT_PATH, test_copilot.DOCUMENT, document=True),
     Fixture("cursor", test_cursor.PATH, test_cursor.talk()),
     Fixture("cursor", test_cursor.PATH, test_cursor.chat()),
+    Fixture("backscroll", "export.jsonl", test_backscroll.DATA),
     Fixture("chat", test_chat.PATH, test_chat.FILE),
     Fixture("specstory", test_specstory.PATH, test_specstory.CURRENT.encode(), document=True),
     Fixture("specstory", test_specstory.PATH, test_specstory.CURSOR.encode(), document=True),
