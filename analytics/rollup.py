@@ -64,6 +64,7 @@ def activity(told: pl.LazyFrame) -> pl.LazyFrame:
 def straddling(hours: pl.Series, zone: str) -> list[datetime]:
     """Those of these UTC hours in which a day of `zone` begins at another minute than 0, ascending.
 
+    >>> from datetime import UTC
     >>> evening = pl.Series([datetime(2026, 3, 1, hour, tzinfo=UTC) for hour in (17, 18, 19)])
     >>> [hour.hour for hour in straddling(evening, "Asia/Kolkata")], straddling(evening, "Europe/Berlin")
     ([18], [])

@@ -27,7 +27,8 @@ class Work(msgspec.Struct):
 def for_words(changes: Iterable[Change]) -> dict[int, Work]:
     """What the text index must do, by workspace: it keeps words and facts.
 
-    >>> renamed = Change(7, "sessions", "U", 3, 3, None, WORDS)
+    >>> from datetime import UTC, datetime
+    >>> renamed = Change(7, "sessions", "U", 3, 3, None, WORDS, datetime.now(UTC))
     >>> for_words([renamed])[7].sessions, for_words([msgspec.structs.replace(renamed, cols=16)])
     ({3}, {})
     """
@@ -48,7 +49,9 @@ def for_words(changes: Iterable[Change]) -> dict[int, Work]:
 def for_meaning(changes: Iterable[Change]) -> dict[int, Work]:
     """What must be split again: messages whose words changed. Passages of those that went are gone already.
 
-    >>> for_meaning([Change(7, "messages", "I", 5, 3, None, -1), Change(7, "messages", "D", 4, 3, None, -1)])[7].messages
+    >>> from datetime import UTC, datetime
+    >>> at = datetime.now(UTC)
+    >>> for_meaning([Change(7, "messages", "I", 5, 3, None, -1, at), Change(7, "messages", "D", 4, 3, None, -1, at)])[7].messages
     {5}
     """
     work: dict[int, Work] = {}
@@ -61,7 +64,9 @@ def for_meaning(changes: Iterable[Change]) -> dict[int, Work]:
 def deleted(changes: Iterable[Change]) -> Deleted | None:
     """The most that is gone: a workspace, a session or message, or nothing.
 
-    >>> deleted([Change(7, "messages", "D", 5, 3, None, -1), Change(7, "messages", "I", 6, 3, None, -1)])
+    >>> from datetime import UTC, datetime
+    >>> at = datetime.now(UTC)
+    >>> deleted([Change(7, "messages", "D", 5, 3, None, -1, at), Change(7, "messages", "I", 6, 3, None, -1, at)])
     'row'
     """
     gone = {change.tbl for change in changes if change.op == "D"}

@@ -137,7 +137,7 @@ def for_many(statement: LiteralString, params: Mapping[str, Any], asked: PageAsk
 
     >>> asked = PageAsked(filter=SessionFilter(sources=("pi",)), limit=5)
     >>> one, params = list_statement(asked.filter, sort=asked.sort, descending=True, after=None)
-    >>> "s.source = any(a.\"sources\")" in for_many(one, params | {"limit": 5}, asked)
+    >>> 's.source = any(a."sources")' in for_many(one, params | {"limit": 5}, asked)
     True
     """
     columns: LiteralString = ""

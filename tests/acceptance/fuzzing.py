@@ -33,6 +33,10 @@ max-steps = 8
 include-path = ["/sync/batch", "/api/import"]
 checks.negative_data_rejection.enabled = false
 
+[[operations]] # names in a filter and what is looked for may be unknown or contradict each other, which no schema says
+include-path = ["/api/context", "/api/similar", "/api/evals/preview", "/api/export/evals", "/api/search", "/search", "/api/searches"]
+checks.positive_data_acceptance.enabled = false
+
 [[operations]] # with a key in the header the body is not looked at
 include-path = "/api/auth/session"
 checks.negative_data_rejection.enabled = false

@@ -90,7 +90,7 @@ class HttpService:
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something in the service's loop."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
     def workspace(self) -> tuple[int, int]:
         """A new workspace and its owner."""

@@ -93,13 +93,15 @@ def test_it_opens_each_route_to_the_scope_that_it_names_and_to_no_other(
 
 
 def planted(service: HttpService, workspace: tuple[int, int]) -> Names:
-    """A session with a message and a shared page, for the routes that name one."""
+    """A session with two messages and a shared page, and a saved search, for the routes that name one."""
     with service.client(service.key(workspace)) as owner:
         message = {"sessionExternalId": "own", "externalId": "m", "role": "user", "textContent": "hello"}
-        owner.post("/sync/message", json=message)
+        said = message | {"externalId": "n", "role": "assistant", "textContent": "hello, too"}
+        owner.post("/sync/batch", json={"messages": [message, said]})
         shared = owner.patch("/api/sessions/own", json={"isPublic": True}).json()["session"]
-        (told,) = owner.get("/api/sessions/own/messages").json()["messages"]
-    return Names(s="own", m=told["id"], slug=shared["slug"])
+        told, _ = owner.get("/api/sessions/own/messages").json()["messages"]
+        saved = owner.post("/api/searches", json={"name": "own", "search": {"q": "hello"}}).json()["search"]
+    return Names(s="own", m=told["id"], q=saved["id"], slug=shared["slug"])
 
 
 @pytest.mark.parametrize("state", ["unknown", "revoked", "expired", "removed"])

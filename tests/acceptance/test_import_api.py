@@ -95,8 +95,8 @@ def test_it_stores_a_request_and_says_what_is_new(api: httpx.Client) -> None:
     ("line", "says"),
     [
         (raw({0: b"abc", 2: b"x"}), "s: offsets and sizes must not overlap"),
-        (raw({0: b"abc"}) | {"format": "abacus"}, "s: format must be one of aider, chat, "),
-        (position() | {"format": "abacus"}, "format must be one of aider, chat, "),
+        (raw({0: b"abc"}) | {"format": "abacus"}, "s: format must be one of aider, backscroll, "),
+        (position() | {"format": "abacus"}, "format must be one of aider, backscroll, "),
         (session(parentExternalId="s"), "s: parentExternalId must name another session"),
     ],
 )

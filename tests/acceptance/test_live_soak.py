@@ -13,7 +13,7 @@ from service.storage import people
 from service.storage.database import open_database
 from service.storage.migrations import migrate
 
-COMMITS = int(os.environ.get("LIVE_SOAK_COMMITS", "10000"))
+COMMITS = int(os.environ.get("LIVE_SOAK_COMMITS", "3000"))
 """`make live-soak` asks for 100,000."""
 NOTHING_TO_LOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 

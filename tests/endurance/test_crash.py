@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 
 import crash
+import pytest
 
 ROUNDS = 5
 
 
+@pytest.mark.endurance
 def test_it_keeps_what_it_acknowledged_through_crashes() -> None:
     """API, worker, Postgres, a connection's process or all of them are killed while clients send and transcripts are imported:
     every acknowledged message is there once, found by word and by meaning, and all is as a control in calm has it."""

@@ -127,7 +127,7 @@ def pieces(values: Any) -> Iterable[str]:
     >>> list(pieces(["a,b", "c", " "]))
     ['a', 'b', 'c']
     """
-    for value in [values] if isinstance(values, str) else values:
+    for value in values if isinstance(values, list | tuple) else [values]:
         if not isinstance(value, str):
             raise RequestError("Names must be text.")
         yield from (piece.strip() for piece in value.split(",") if piece.strip())
