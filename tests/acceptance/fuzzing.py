@@ -26,6 +26,9 @@ HERE = Path(__file__).parent
 CONFIG = """
 hooks = "fuzz_hooks"
 
+[checks] # ranges may be empty or too long, and names unknown: that is told in a sentence, and no schema can say it
+positive_data_acceptance.enabled = false
+
 [phases.stateful]
 max-steps = 8
 
@@ -33,9 +36,9 @@ max-steps = 8
 include-path = ["/sync/batch", "/api/import"]
 checks.negative_data_rejection.enabled = false
 
-[[operations]] # names in a filter and what is looked for may be unknown or contradict each other, which no schema says
-include-path = ["/api/context", "/api/similar", "/api/evals/preview", "/api/export/evals", "/api/search", "/search", "/api/searches"]
-checks.positive_data_acceptance.enabled = false
+[[operations]] # format=markdown and format=xml
+include-path = "/api/context"
+checks.content_type_conformance.enabled = false
 
 [[operations]] # with a key in the header the body is not looked at
 include-path = "/api/auth/session"

