@@ -29,7 +29,7 @@ def test_it_rests_on_tests_that_are_there() -> None:
 
 LEFT_OUT = ("POST /api/auth", "POST /sync", "POST /api/import", "GET /metrics", "GET /health")
 """What makes its own rows, and what tells of the process."""
-PASSING = ("date", "x-request-id", "x-commit", "content-length")
+PASSING = ("date", "server-timing", "x-request-id", "x-commit", "content-length")
 
 
 def test_it_says_nothing_by_its_headers(service: HttpService) -> None:
