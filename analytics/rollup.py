@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from analytics import zones
-from analytics.schema import ACTIVITY, DIMENSIONS, FACTS, TOKENS, TOOL_FACTS
+from analytics.schema import DIMENSIONS, FACTS, TOKENS, TOOL_FACTS
 
 _ADDED = ("messages", *TOKENS, "quantity", "tool_calls", "tool_errors")
 
@@ -47,17 +47,6 @@ def tool_facts(calls: pl.LazyFrame, *, every: str = "1h") -> pl.LazyFrame:
             durations_ms=pl.col("duration_ms").drop_nulls().sort(),
         )
         .select(pl.col(name).cast(type) for name, type in TOOL_FACTS.items())
-    )
-
-
-def activity(told: pl.LazyFrame) -> pl.LazyFrame:
-    """`schema.FACTS` -> `schema.ACTIVITY`: which session was active in which hour, with what."""
-    return (
-        told.select("hour", *DIMENSIONS, session_id="session_ids")
-        .explode("session_id")
-        .drop_nulls("session_id")
-        .select(list(ACTIVITY))
-        .unique()
     )
 
 

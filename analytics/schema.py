@@ -5,7 +5,6 @@ is 0. Token counts are disjoint: input tokens are those that were neither read f
 
     usage rows   one a message, one for what a session's totals tell beyond its messages, one a record
     facts        usage rows summed by UTC hour and `DIMENSIONS`; sessions and durations stay one by one
-    activity     facts by session: (hour, dimensions, session_id), each once
     tool facts   tool calls summed by UTC hour, source, project, user and tool
 """
 
@@ -66,8 +65,6 @@ FACTS: Schema = {
     "session_ids": pl.List(pl.Int64()),  # those active, each once, ascending
     "durations_ms": pl.List(pl.Int64()),  # of the messages that have one, ascending
 }
-
-ACTIVITY: Schema = {"hour": pl.Datetime("us", "UTC"), **DIMENSIONS, "session_id": pl.Int64()}
 
 MESSAGES: Schema = {
     "at_us": pl.Int64(),  # microseconds since 1970, as all times that come from a table here

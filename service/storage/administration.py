@@ -177,6 +177,7 @@ async def delete_workspace(db: Database, workspace_id: int) -> None:
     async with db.workspace(workspace_id) as conn:
         params = {"workspace_id": workspace_id}
         if (await conn.execute(SQL["delete_workspace"], params)).rowcount:
+            await conn.execute(SQL["delete_marks"], params)
             await conn.execute(SQL["tell_of_deletion"], params)
             await audit.record(conn, workspace_id, "workspace.delete", workspace_id)
 

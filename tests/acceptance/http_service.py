@@ -28,6 +28,7 @@ from service.postgres import EmbeddedPostgres
 from service.settings import Settings
 from service.storage import people
 from service.storage.people import Caller
+from service.worker import kept_running
 
 T = TypeVar("T")
 numbers = itertools.count()
@@ -75,7 +76,7 @@ class HttpService:
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             await server.ready.wait()
             async with Feed(self.resources.url, bell=self.resources.bell) as feed:
-                words = asyncio.create_task(self._index(feed))
+                words = asyncio.create_task(kept_running("index_words", lambda: self._index(feed)))
                 self._started.set()
                 await self._stop.wait()
                 words.cancel()
@@ -90,7 +91,7 @@ class HttpService:
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something in the service's loop."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
 
     def workspace(self) -> tuple[int, int]:
         """A new workspace and its owner."""

@@ -1,4 +1,5 @@
-"""A disk without room: writes are refused in a sentence, nothing is harmed, and it goes on when there is room again."""
+"""A disk with little room: writes are refused in a sentence before Postgres runs into the wall, nothing is harmed, and it
+goes on when there is room again."""
 
 from __future__ import annotations
 

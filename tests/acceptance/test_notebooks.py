@@ -36,10 +36,11 @@ Run = tuple[tuple[Any, ...], dict[str, Any]]
 @pytest.fixture(scope="module")
 def place(service: HttpService) -> Iterator[Service]:
     """The sample in a service, rolled up and searchable by words."""
-    key = service.key(service.workspace())
+    workspace = service.workspace()
+    key = service.key(workspace)
     with Client(service.url, key, use_proxy=False) as client:
         sample.load(client)
-        service.do(rollup.roll_up(service.resources.db))
+        service.do(rollup.roll_up_workspace(service.resources.db, workspace[0], wait=True))
         client.search("x", type="fulltext")  # waits until what was loaded is indexed
     with Client(service.url, key, use_proxy=False) as client:
         yield Service(client, "a service with the sample")

@@ -231,8 +231,7 @@ async def test_it_leaves_nothing_of_a_deleted_workspace(
         await until(db, lambda: in_index(tmp_path, a) == 0)
         assert in_index(tmp_path, b) == 2
         await cancelled(indexer)
-    # Marks are hours, which the next rollup takes away.
-    assert rows_left(database_url, a) == {"audit_log", "change_log", "usage_marks"}
+    assert rows_left(database_url, a) == {"audit_log", "change_log"}
     assert await house.filled(b) == before
     with psycopg.connect(database_url) as conn:
         told = conn.execute(

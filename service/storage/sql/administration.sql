@@ -72,6 +72,10 @@ delete from sessions where workspace_id = %(workspace_id)s and id in (
 -- name: delete_workspace
 delete from workspaces where id = %(workspace_id)s;
 
+-- name: delete_marks
+-- What went with it left marks, which no key ties to it.
+delete from usage_marks where workspace_id = %(workspace_id)s;
+
 -- name: tell_of_deletion
 -- The one row of the change log that says so to whoever follows it.
 insert into change_log (workspace_id, tbl, op, row_id) values (%(workspace_id)s, 'workspaces', 'D', %(workspace_id)s);
