@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
+import socket
 from collections import OrderedDict
 from functools import partial
 from http import HTTPStatus
@@ -72,6 +73,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        # asyncio leaves Nagle's algorithm on for a listener that it is given: each answer would wait 40 ms for the client's acknowledgement.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -80,11 +83,14 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        began_in_body = self._in_body
         super().data_received(data)
         if self.transport.is_closing() or not self._lacks_head():
             return
         self._await_head()
-        if self._in_body:  # what is left of one that was answered unread: limited in time, not in size
+        if (
+            began_in_body or self._in_body
+        ):  # what is left of one that was answered unread: limited in time, not in size
             return
         self._head_bytes += len(data)
         if self._head_bytes > MOST_HEAD_BYTES:

@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import socket
 import threading
+import time
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -59,12 +60,22 @@ class HttpService:
     def __enter__(self) -> HttpService:
         self._thread.start()
         assert self._started.wait(30)
+        if self.indexed:
+            self._wait_for_words()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(30)
         self.loop.close()
+
+    def _wait_for_words(self) -> None:
+        """Until its text index is there to be asked."""
+        end_s = time.monotonic() + 30
+        while (
+            httpx.get(f"{self.url}/health/ready", trust_env=False, verify=False).status_code != httpx.codes.OK
+        ):
+            assert time.monotonic() < end_s
 
     async def _main(self) -> None:
         self.resources = await open_resources(self.settings)
@@ -125,6 +136,7 @@ class HttpService:
             headers={"Authorization": f"Bearer {key}", **headers},
             timeout=30,
             trust_env=False,
+            verify=False,  # no TLS here: a context would take 70 ms to load its certificates
         )
 
     def caller(self, client: httpx.Client) -> Caller:

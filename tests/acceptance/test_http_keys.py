@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from statistics import median
+from random import sample
+from statistics import quantiles
 from typing import Any
 
 import httpx
@@ -83,11 +84,10 @@ def test_it_opens_each_route_to_the_scope_that_it_names_and_to_no_other(
     for handler in ROUTES:
         spec = handler.opt["route"]
         for method, path, body in CALLS[f"{spec.method} {spec.path}"]:
-            workspace = service.workspace()
-            names = planted(service, workspace)
+            may, workspace = spec.scope is None or scope in (spec.scope, "admin"), service.workspace()
+            names = planted(service, workspace) if may else Names(s="own", m="m")
             with service.client(service.key(workspace, scopes=[scope])) as api:
                 answer = api.request(method, filled(path, names), json=named(body, names))
-            may = spec.scope is None or scope in (spec.scope, "admin")
             assert answer.status_code == (200 if may else 403), f"{method} {path}: {answer.text}"
             assert may or f"`{spec.scope}`" in answer.json()["error"]
 
@@ -176,22 +176,21 @@ def test_it_keeps_two_workspaces_of_one_person_apart(service: HttpService) -> No
 
 
 def test_it_takes_as_long_for_what_is_anothers_as_for_what_is_not_there(service: HttpService) -> None:
-    """The middle of many requests for a foreign id lies where that for an unknown one does."""
+    """Many requests for a foreign id, in random order with those for an unknown one: their lower quartiles lie together."""
     theirs = planted(service, service.workspace())
     with service.client() as other:
         other.post("/sync/session", json={"externalId": "theirs"})
         foreign = other.get("/api/sessions/theirs").json()["session"]["id"]
     took: dict[str, list[float]] = {foreign: [], "s999999999": [], theirs.m: [], "m999999999": []}
     with service.client() as api:
-        for _ in range(25):
-            for id, times in took.items():
-                path = f"/api/sessions/{id}" if id[0] == "s" else f"/api/sessions/x/messages?around={id}"
-                started_s = time.perf_counter()
-                assert api.get(path).status_code == 404
-                times.append(time.perf_counter() - started_s)
-    middle = {id: median(times) for id, times in took.items()}
-    assert middle[foreign] == pytest.approx(middle["s999999999"], rel=0.5)
-    assert middle[theirs.m] == pytest.approx(middle["m999999999"], rel=0.5)
+        for id in sample(list(took) * 60, 240):
+            path = f"/api/sessions/{id}" if id[0] == "s" else f"/api/sessions/x/messages?around={id}"
+            started_s = time.perf_counter()
+            assert api.get(path).status_code == 404
+            took[id].append(time.perf_counter() - started_s)
+    lower = {id: quantiles(times, n=4)[0] for id, times in took.items()}
+    assert lower[foreign] == pytest.approx(lower["s999999999"], rel=0.5)
+    assert lower[theirs.m] == pytest.approx(lower["m999999999"], rel=0.5)
 
 
 def test_it_refuses_an_expired_key(service: HttpService) -> None:
