@@ -17,7 +17,8 @@ DOCUMENTS_A_SECOND = 1_500
 """Of a flood: at such a rate a commit waits until the longest gap."""
 FLOOD = 200
 """Documents at once."""
-FLOOD_OVER_S = 1.0
+FLOOD_OVER_S = 2.0
+"""Batches of one import are up to a second apart on a busy machine."""
 
 
 def commit_gap_s(documents: int) -> float:
@@ -38,7 +39,8 @@ class Backlog:
         self._end: asyncio.TimerHandle | None = None
 
     def took(self, documents: int) -> None:
-        """The text index took in so many documents at once."""
+        """The text index has taken in so many documents of what it is at. To be told again while it goes on: it can be
+        at one tick of the log for longer than a flood takes to be over."""
         if documents <= FLOOD:
             return
         if self._end is not None:

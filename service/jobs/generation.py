@@ -33,20 +33,22 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Report = Callable[[int], None]
-"""Told how many messages have been compared so far."""
+"""Told how many messages have been compared so far, or documents of a tick have come in."""
 
 
 class Generation:
     """The index behind one writer. Not for several tasks at once."""
 
-    def __init__(self, db: Database, writer: TantivyWriter) -> None:
+    def __init__(self, db: Database, writer: TantivyWriter, *, took: Report = lambda documents: None) -> None:
+        """`took` is told after every lot how many documents of its tick are in: a large tick takes many seconds."""
         self.db = db
         self.writer = writer
+        self._took = took
         self.uncommitted = 0
         """Documents that are in and cannot be found yet."""
         self.dropped: Deleted | None = None
         """Whether the last tick was compared, and the index held what no table has."""
-        self._taken = 0
+        self._of_tick = 0
         self._token = writer.cursor()
         """Of the last tick that is in as a whole."""
 
@@ -55,16 +57,15 @@ class Generation:
         await self.take(tick, report=report)
         await self.commit()
 
-    async def take(self, tick: Tick, *, report: Report = lambda done: None) -> int:
-        """Take in what the tick brings; it is found after `commit`. How many documents came in."""
-        before, self.dropped = self._taken, None
+    async def take(self, tick: Tick, *, report: Report = lambda done: None) -> None:
+        """Take in what the tick brings; it is found after `commit`."""
+        self._of_tick, self.dropped = 0, None
         if tick.gap:
             await self._compare(tick.since, report)
         else:
             for workspace_id, work in changed.for_words(tick.changes).items():
                 await self._work_off(workspace_id, work, unseen_by=tick.since)
         self._token = tick.token
-        return self._taken - before
 
     async def commit(self) -> None:
         """Make all that is in visible and durable, with the token of the last tick that is in as a whole."""
@@ -113,7 +114,8 @@ class Generation:
 
     async def _show(self, documents: int) -> None:
         """Count what came in; of a long backlog make visible what is in from time to time."""
-        self._taken += documents
+        self._of_tick += documents
+        self._took(self._of_tick)
         self.uncommitted += documents
         if self.uncommitted >= COMMIT_EVERY:
             await self.commit()

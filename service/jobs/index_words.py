@@ -93,7 +93,8 @@ class WordIndex:
         """Fill a new generation from the tables, bring it up to the present, put it in the place of the old one."""
         started_s, total = time.monotonic(), await self._messages_in_all()
         purge.begin(self._directory)
-        new = Generation(self._db, await in_thread(new_generation, self._directory))
+        writer = await in_thread(new_generation, self._directory)
+        new = Generation(self._db, writer, took=self._backlog.took)
         done_with: Generation | None = new
         try:
             await self._fill(new, total)
@@ -113,7 +114,8 @@ class WordIndex:
     async def _open(self) -> None:
         """The current generation; one that is damaged is replaced by a new one, built from the tables."""
         try:
-            self._current = Generation(self._db, await in_thread(open_writer, self._directory))
+            writer = await in_thread(open_writer, self._directory)
+            self._current = Generation(self._db, writer, took=self._backlog.took)
         except IndexDamaged:
             log.warning("text_index_damaged", remedy="it is built anew")
             await self.rebuild()
@@ -123,7 +125,7 @@ class WordIndex:
         async for tick in self._feed.follow(self._current.writer.cursor()):
             started_s = time.monotonic()
             async with self._turn:
-                self._backlog.took(await self._current.take(tick))
+                await self._current.take(tick)
                 self._last = tick
                 if deleted := self._current.dropped or changed.deleted(tick.changes):
                     await in_thread(purge.note, self._directory, deleted)

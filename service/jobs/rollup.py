@@ -42,7 +42,7 @@ while thousands of messages a second come in, a tenth of a core derives. One tha
 others: a late message shall not wait for its rest, too."""
 QUIET_S = 0.3
 """A rest ends when nothing was marked for so long."""
-MOST_PATIENCE_S = 15.0
+MOST_PATIENCE_S = 30.0
 """Between two rollups while words flood in. What is imported touches the same hours again and again, and each time an hour
 is derived whole: at the end of an import that is done once."""
 

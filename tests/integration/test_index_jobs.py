@@ -11,11 +11,12 @@ import jobs_bench
 import pytest
 from jobs_bench import SOON_S, many, message
 
-from indexing.fulltext import TantivyReader, open_reader
+from indexing.fulltext import TantivyReader, new_generation, open_reader
 from indexing.model import Filter, Query, Term
 from service.jobs import index_words as job
 from service.jobs import marker
 from service.jobs.election import if_elected
+from service.jobs.generation import Generation
 from service.jobs.index_words import index_words
 from service.jobs.reindex import reindex_words
 from service.live.tasks import cancelled
@@ -142,6 +143,18 @@ async def test_it_follows_bulk_statements(bench: Bench) -> None:
             "delete from messages where text like 'herd %'",
         )
         assert (await bench.found("flock"), await bench.found("herd")) == (403, 0)
+
+
+async def test_it_says_that_words_flood_in_before_all_are_in(bench: Bench) -> None:
+    """A tick of thousands takes many seconds: who waits for the flood's end hears of it after each lot."""
+    await bench.put(*many(450))
+    told: list[int] = []
+    generation = Generation(bench.db, new_generation(bench.directory), took=told.append)
+    try:
+        await generation.take(await bench.feed.now(""))
+    finally:
+        generation.writer.close()
+    assert told == [1, 201, 401, 451]  # the session's titles, then the messages
 
 
 async def test_it_catches_up_after_it_was_away(bench: Bench) -> None:

@@ -188,17 +188,23 @@ where workspace_id = %(workspace_id)s and id = any(%(session_ids)s);
 
 -- name: to_index
 -- Messages with the facts of their sessions, as both indexes need them. Written so that it begins with the
--- messages, each by its key: without statistics (a first import) the planner would look through all sessions.
+-- messages, each by its key: without statistics (a first import) the planner would look through all sessions. A session
+-- is looked up once: while it grows it is written with every batch, and an index leads through all that is left of that.
 with asked as materialized (
-    select * from messages where workspace_id = %(workspace_id)s and id = any(%(ids)s)
+    select id, session_id, role, text, model, tools, has_error, created_at from messages
+    where workspace_id = %(workspace_id)s and id = any(%(ids)s)
+), facts as materialized (
+    select s.id, s.model, s.source, s.project_name, s.project_path, s.kind, array(
+        select tag from session_tags t where t.workspace_id = %(workspace_id)s and t.session_id = s.id
+    ) as tags
+    from (select distinct session_id as id from asked) of
+    cross join lateral (
+        select * from sessions where workspace_id = %(workspace_id)s and id = of.id offset 0
+    ) s
 )
 select m.id, m.session_id, m.role, m.text, coalesce(m.model, s.model) as model, m.tools, m.has_error, m.created_at,
-    s.source, s.project_name, s.project_path, s.kind,
-    array(select tag from session_tags t where t.workspace_id = m.workspace_id and t.session_id = m.session_id) as tags
-from asked m
-cross join lateral (
-    select * from sessions where workspace_id = m.workspace_id and id = m.session_id offset 0
-) s;
+    s.source, s.project_name, s.project_path, s.kind, s.tags
+from asked m join facts s on s.id = m.session_id;
 
 -- name: sessions_to_index
 select s.id, s.title, s.former_titles, s.source, s.project_name, s.project_path, s.model, s.kind, s.created_at,
