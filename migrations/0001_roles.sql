@@ -38,9 +38,13 @@ create table instance (
     only_row boolean primary key default true check (only_row),
     system_identifier bigint not null,
     restore_count integer not null default 0 check (restore_count >= 0),
-    created_at timestamptz not null default now()
+    created_at timestamptz not null default now(),
+    -- Seals the cookies of browsers together with a key's hash, so that a backup, which has the hashes, opens none.
+    cookie_secret bytea not null check (length(cookie_secret) = 32)
+        default sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
 );
 
 insert into instance (system_identifier) select system_identifier from pg_control_system();
 
-grant select on instance to backscroll_app, backscroll_system;
+grant select (system_identifier, restore_count) on instance to backscroll_app;
+grant select on instance to backscroll_system;

@@ -31,6 +31,8 @@ CREATE TABLE instance (
     system_identifier bigint NOT NULL,
     restore_count integer DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    cookie_secret bytea DEFAULT sha256((uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))) NOT NULL,
+    CONSTRAINT instance_cookie_secret_check CHECK ((length(cookie_secret) = 32)),
     CONSTRAINT instance_only_row_check CHECK (only_row),
     CONSTRAINT instance_restore_count_check CHECK ((restore_count >= 0))
 );
@@ -38,8 +40,11 @@ CREATE TABLE instance (
 ALTER TABLE ONLY instance
     ADD CONSTRAINT instance_pkey PRIMARY KEY (only_row);
 
-GRANT SELECT ON TABLE instance TO backscroll_app;
 GRANT SELECT ON TABLE instance TO backscroll_system;
+
+GRANT SELECT(system_identifier) ON TABLE instance TO backscroll_app;
+
+GRANT SELECT(restore_count) ON TABLE instance TO backscroll_app;
 
 
 -- users

@@ -72,12 +72,28 @@ async def caller(conn: Connection, key: str) -> Caller | None:
     return of_row(row) if row else None
 
 
-async def caller_by_id(conn: Connection, workspace_id: int, key_id: int) -> tuple[bytes, Caller] | None:
-    """The SHA-256 of a key, and what it opens; None as for `caller`. `conn`: system."""
+class Known(msgspec.Struct, frozen=True):
+    """A key by its number."""
+
+    sha256: bytes
+    cookie_secret: bytes
+    """Of this database, for all keys."""
+    caller: Caller
+
+
+async def caller_by_id(conn: Connection, workspace_id: int, key_id: int) -> Known | None:
+    """A key and what it opens; None as for `caller`. `conn`: system."""
     params = {"workspace_id": workspace_id, "id": key_id}
     row = await (await conn.execute(SQL["key_by_id"], params)).fetchone()
     found = of_row(row) if row else None
-    return (row["key_sha256"], found) if row and found else None
+    return Known(row["key_sha256"], row["cookie_secret"], found) if row and found else None
+
+
+async def cookie_secret(conn: Connection) -> bytes:
+    """What cookies are sealed with, beside a key's hash. `conn`: system."""
+    row = await (await conn.execute(SQL["cookie_secret"])).fetchone()
+    assert row is not None
+    return bytes(row["cookie_secret"])
 
 
 async def callers(conn: Connection, key_ids: Collection[int]) -> dict[int, Caller]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
+import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import zstandard
 from saved import DERIVED, MANY, acts, fill, place_of, rows, settings, write
 
 from indexing.fulltext import open_reader
@@ -55,6 +57,35 @@ def test_it_brings_every_row_back(planted_url: str, any_database_url: str, tmp_p
     with psycopg.connect(any_database_url) as conn:
         for name in DERIVED:
             assert conn.execute(f"select from {name}").fetchall() == []
+
+
+def test_it_tells_nobody_what_cookies_are_sealed_with(
+    planted_url: str, any_database_url: str, tmp_path: Path
+) -> None:
+    """The secret is no part of a backup, and a new one after a restore; workspaces cannot read it."""
+    jobs.backup(planted_url, tmp_path / "b")
+    secret = cookie_secret(planted_url)
+    with zipfile.ZipFile(tmp_path / "b") as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    tables = [
+        zstandard.ZstdDecompressor().decompressobj().decompress(found)
+        for name, found in members.items()
+        if name.endswith(".zst")
+    ]
+    assert all(secret.hex().encode() not in text for text in [*tables, members["manifest.json"]])
+    migrate(any_database_url)
+    before = cookie_secret(any_database_url)
+    jobs.restore(settings(any_database_url, tmp_path), tmp_path / "b")
+    assert cookie_secret(any_database_url) not in (secret, before)
+    with psycopg.connect(planted_url) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        conn.execute("set role backscroll_app").execute("select cookie_secret from instance")
+
+
+def cookie_secret(url: str) -> bytes:
+    with psycopg.connect(url) as conn:
+        row = conn.execute("select cookie_secret from instance").fetchone()
+    assert row is not None
+    return bytes(row[0])
 
 
 def guards(url: str) -> list[Any]:

@@ -300,8 +300,12 @@ async def test_it_finds_keys_of_its_own_database_by_ticket(db: Database) -> None
     found = await keys.of_key(key, now=datetime.now(UTC))
     ends_at = datetime.now(UTC) + timedelta(minutes=1)
 
+    async with db.system() as conn:
+        secret = await people.cookie_secret(conn)
+
     def ticket(key_id: int) -> str:
-        return tickets.seal(key, workspace_id=workspace.id, key_id=key_id, ends_s=int(ends_at.timestamp()))
+        ends_s = int(ends_at.timestamp())
+        return tickets.seal(key, of_house=secret, workspace_id=workspace.id, key_id=key_id, ends_s=ends_s)
 
     opened = await keys.of_ticket(ticket(found.key_id), now=datetime.now(UTC))
     assert (opened.key_id, opened.scopes, opened.expires_at) == (
@@ -315,8 +319,9 @@ async def test_it_finds_keys_of_its_own_database_by_ticket(db: Database) -> None
             await keys.of_ticket(value, now=now)
 
 
-TICKET = tickets.seal("osk_secret-key-of-somebody", workspace_id=3, key_id=7, ends_s=1_900_000_000)
-SHA256 = people.key_sha256("osk_secret-key-of-somebody")
+KEY, HOUSE = "osk_secret-key-of-somebody", b"a secret of the house" + 11 * b"."
+TICKET = tickets.seal(KEY, of_house=HOUSE, workspace_id=3, key_id=7, ends_s=1_900_000_000)
+SHA256 = people.key_sha256(KEY)
 
 
 @given(st.data())
@@ -326,7 +331,7 @@ def test_it_opens_no_ticket_that_was_changed(data: st.DataObject) -> None:
     other = data.draw(st.characters(codec="latin-1").filter(lambda c: c != TICKET[place]))
     for value in (TICKET[:place], TICKET[:place] + other + TICKET[place + 1 :], TICKET + other):
         read = tickets.read(value)
-        assert read is None or not tickets.opens(read, SHA256)
+        assert read is None or not tickets.opens(read, SHA256, of_house=HOUSE)
 
 
 @given(st.text(max_size=600))
@@ -336,18 +341,29 @@ def test_it_reads_any_text_as_a_ticket_or_none(text: str) -> None:
 
 
 def test_it_makes_no_ticket_of_what_the_database_holds() -> None:
-    """The hash alone, as a stolen backup has it, seals nothing that opens: the key itself must lie within."""
-    head, nonce = b"1.3.7.1900000000", b"n" * 16
-    sealed = tickets.mixed(b"osk_guess", SHA256, nonce)
+    """The hash and the secret, as whoever reads the database has them, seal nothing that opens: the key itself must lie within."""
+    head, nonce, secret = b"1.3.7.1900000000", b"n" * 16, tickets.both(SHA256, HOUSE)
+    sealed = tickets.mixed(b"osk_guess", secret, nonce)
     forged = tickets.Ticket(
-        head, 3, 7, 1_900_000_000, nonce, sealed, tickets.tag(SHA256, head, nonce, sealed)
+        head, 3, 7, 1_900_000_000, nonce, sealed, tickets.tag(secret, head, nonce, sealed)
     )
-    assert not tickets.opens(forged, SHA256)
+    assert not tickets.opens(forged, SHA256, of_house=HOUSE)
+
+
+def test_it_opens_no_ticket_with_what_a_backup_holds() -> None:
+    """The hash of the key, as a stolen backup has it, neither opens a stolen ticket nor unseals the key in it."""
+    ticket = tickets.read(TICKET)
+    assert ticket is not None
+    assert tickets.opens(ticket, SHA256, of_house=HOUSE)
+    for guess in (b"", SHA256, HOUSE[:-1]):
+        assert not tickets.opens(ticket, SHA256, of_house=guess)
+        assert tickets.mixed(ticket.sealed, tickets.both(SHA256, guess), ticket.nonce) != KEY.encode()
+    assert tickets.mixed(ticket.sealed, SHA256, ticket.nonce) != KEY.encode()
 
 
 def test_it_does_not_tell_the_key_in_a_ticket() -> None:
     """The key is not in it, and the same key is sealed otherwise each time."""
-    again = tickets.seal("osk_secret-key-of-somebody", workspace_id=3, key_id=7, ends_s=1_900_000_000)
+    again = tickets.seal(KEY, of_house=HOUSE, workspace_id=3, key_id=7, ends_s=1_900_000_000)
     first, second = tickets.read(TICKET), tickets.read(again)
     assert first is not None
     assert second is not None

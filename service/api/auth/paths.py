@@ -54,12 +54,17 @@ async def sign_in(call: Call, asked: Nothing) -> Answer:
     call.desk.ledger.used(caller)
     async with call.resources.db.system() as conn:
         workspace, user = await people.names(conn, caller)
+        secret = await people.cookie_secret(conn)
     signed_in = SignedIn(workspace=workspace, user=user, scopes=administration.in_order(caller.scopes))
     if caller.expires_at is not None:
         signed_in.expires_at = shapes.epoch_ms(caller.expires_at)
     ends_at = min(caller.expires_at or call.now + SIGNED_IN, call.now + SIGNED_IN)
     ticket = tickets.seal(
-        key, workspace_id=caller.workspace_id, key_id=caller.key_id, ends_s=int(ends_at.timestamp())
+        key,
+        of_house=secret,
+        workspace_id=caller.workspace_id,
+        key_id=caller.key_id,
+        ends_s=int(ends_at.timestamp()),
     )
     age_s = max(1, int((ends_at - call.now).total_seconds()))
     return answer(signed_in, headers={"Set-Cookie": set_cookie(ticket, age_s=age_s, secure=call.secure)})

@@ -47,10 +47,7 @@ class Keys:
         else:
             origins.check_page(headers, writes=method not in SAFE)
             caller = await self.of_ticket(ticket, now=now)
-        if scope not in caller.scopes:
-            raise Forbidden(
-                f"This key lacks the scope `{scope}`: ask the workspace's owner for a key that has it."
-            )
+        demand(caller, scope)
         return caller
 
     async def of_key(self, key: str, *, now: datetime) -> Caller:
@@ -74,9 +71,9 @@ class Keys:
                 return None
             async with self._db.system() as conn:
                 found = await people.caller_by_id(conn, ticket.workspace_id, ticket.key_id)
-            if found is None or not tickets.opens(ticket, found[0]):
+            if found is None or not tickets.opens(ticket, found.sha256, of_house=found.cookie_secret):
                 return None
-            return until(found[1], datetime.fromtimestamp(ticket.ends_s, UTC))
+            return until(found.caller, datetime.fromtimestamp(ticket.ends_s, UTC))
 
         caller = None
         if len(value) <= tickets.LONGEST:
@@ -96,6 +93,14 @@ class Keys:
             self._known.clear()
         self._known[place] = (now_s, caller)  # as of before the look-up: never later than the truth
         return caller
+
+
+def demand(caller: Caller, scope: Scope) -> None:
+    """Errors: `Forbidden`."""
+    if scope not in caller.scopes:
+        raise Forbidden(
+            f"This key lacks the scope `{scope}`: ask the workspace's owner for a key that has it."
+        )
 
 
 def alive(caller: Caller | None, now: datetime, otherwise: str) -> Caller:

@@ -1,11 +1,12 @@
-"""What is in the cookie of a browser that signed in: the key, sealed with its own hash.
+"""What is in the cookie of a browser that signed in: the key, sealed with its own hash and a secret of the house.
 
-Rule: the cookie alone does not tell the key, and the database alone does not make a cookie. Whoever opens a ticket
-looks up the key's SHA-256 by the number that stands in it, unseals, and finds the key that has this very hash. So
-it needs no table and no secret of the house, opens on every process and after a restart, and dies with its key.
+Rule: the cookie alone does not tell the key, the database alone does not make a cookie, and a backup, which has the
+hashes and not the secret, opens none. Whoever opens a ticket looks up the key's SHA-256 by the number that stands in
+it, unseals, and finds the key that has this very hash. So it needs no table, opens on every process and after a
+restart, and dies with its key.
 
 Form: `1.<workspace>.<key>.<end, epoch s>.<nonce, sealed key and tag>`. The stream is SHAKE-256 and the tag
-HMAC-SHA-256, both under the key's hash, each over a label of its own.
+HMAC-SHA-256, both under the HMAC of the key's hash by the secret, each over a label of its own.
 """
 
 from __future__ import annotations
@@ -38,17 +39,14 @@ class Ticket(msgspec.Struct, frozen=True):
     tag: bytes
 
 
-def seal(key: str, *, workspace_id: int, key_id: int, ends_s: int) -> str:
+def seal(key: str, *, of_house: bytes, workspace_id: int, key_id: int, ends_s: int) -> str:
     """
-    >>> ticket = read(seal("osk_1", workspace_id=3, key_id=7, ends_s=99))
-    >>> ticket.workspace_id, ticket.key_id, ticket.ends_s, opens(ticket, key_sha256("osk_1"))
+    >>> ticket = read(seal("osk_1", of_house=b"s", workspace_id=3, key_id=7, ends_s=99))
+    >>> ticket.workspace_id, ticket.key_id, ticket.ends_s, opens(ticket, key_sha256("osk_1"), of_house=b"s")
     (3, 7, 99, True)
     """
-    head, secret, nonce = (
-        f"1.{workspace_id}.{key_id}.{ends_s}",
-        key_sha256(key),
-        secrets.token_bytes(NONCE_BYTES),
-    )
+    head, nonce = f"1.{workspace_id}.{key_id}.{ends_s}", secrets.token_bytes(NONCE_BYTES)
+    secret = both(key_sha256(key), of_house)
     sealed = mixed(key.encode("utf-8", "surrogatepass"), secret, nonce)
     body = nonce + sealed + tag(secret, head.encode(), nonce, sealed)
     return f"{head}.{base64.urlsafe_b64encode(body).decode().rstrip('=')}"
@@ -80,12 +78,18 @@ def read(value: str) -> Ticket | None:
     )
 
 
-def opens(ticket: Ticket, sha256: bytes) -> bool:
+def opens(ticket: Ticket, sha256: bytes, *, of_house: bytes) -> bool:
     """Whether nothing of the ticket was changed, and the key that lies in it is the one that has this hash."""
-    if not hmac.compare_digest(ticket.tag, tag(sha256, ticket.head, ticket.nonce, ticket.sealed)):
+    secret = both(sha256, of_house)
+    if not hmac.compare_digest(ticket.tag, tag(secret, ticket.head, ticket.nonce, ticket.sealed)):
         return False
-    key = mixed(ticket.sealed, sha256, ticket.nonce)
+    key = mixed(ticket.sealed, secret, ticket.nonce)
     return hmac.compare_digest(hashlib.sha256(key).digest(), sha256)
+
+
+def both(sha256: bytes, of_house: bytes) -> bytes:
+    """What takes both secrets to make."""
+    return hmac.new(of_house, b"backscroll ticket" + sha256, hashlib.sha256).digest()
 
 
 def mixed(text: bytes, secret: bytes, nonce: bytes) -> bytes:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from service.api import examples, shapes
-from service.api.gate import body, cursors, params
+from service.api.gate import auth, body, cursors, params
 from service.api.gate.params import Cursor
 from service.api.gate.routes import Answer, Call, answer, route, written
 from service.api.importing import lines
@@ -25,7 +25,10 @@ ZSTD = ("application/zstd", "application/x-zstd")
 
 class ImportAsked(msgspec.Struct, rename="camel"):
     restore: Annotated[
-        bool, Meta(description="Bring back what was deleted here, as far as the request names it.")
+        bool,
+        Meta(
+            description="Bring back what was deleted here, as far as the request names it. Takes the scope `admin`, as deleting does."
+        ),
     ] = False
 
 
@@ -59,6 +62,8 @@ class ReadFiles(msgspec.Struct, rename="camel"):
     example_body=examples.IMPORT_MESSAGE, example=examples.IMPORT_STORED, errors=(400, 413),
 )  # fmt: skip
 async def import_transcripts(call: Call, asked: ImportAsked) -> Answer:
+    if asked.restore:  # it undoes what only an admin may do
+        auth.demand(call.caller, "admin")
     found = await read(call)
     stored = await store(call, found, restore=asked.restore)
     call.desk.meters.imported(stored.made)

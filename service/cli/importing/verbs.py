@@ -21,7 +21,9 @@ from service.settings import Settings
 )
 @click.option("--dry-run", is_flag=True, help="Read and count, and send nothing.")
 @click.option(
-    "--restore", is_flag=True, help="Read all of it anew, and bring back what was deleted in the service."
+    "--restore",
+    is_flag=True,
+    help="Read all of it anew, and bring back what was deleted in the service; takes a key with admin.",
 )
 def import_verb(
     settings: Settings, paths: tuple[str, ...], as_json: bool, source: str | None, workspace: str | None,

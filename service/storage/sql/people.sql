@@ -5,9 +5,13 @@ from api_keys k join members m using (workspace_id, user_id)
 where k.key_sha256 = %(key_sha256)s;
 
 -- name: key_by_id
-select k.workspace_id, k.id, k.user_id, k.scopes, k.expires_at, k.revoked_at, m.role, k.key_sha256
-from api_keys k join members m using (workspace_id, user_id)
+-- And what cookies are sealed with here.
+select k.workspace_id, k.id, k.user_id, k.scopes, k.expires_at, k.revoked_at, m.role, k.key_sha256, i.cookie_secret
+from api_keys k join members m using (workspace_id, user_id) cross join instance i
 where k.workspace_id = %(workspace_id)s and k.id = %(id)s;
+
+-- name: cookie_secret
+select cookie_secret from instance;
 
 -- name: keys_by_ids
 select k.workspace_id, k.id, k.user_id, k.scopes, k.expires_at, k.revoked_at, m.role

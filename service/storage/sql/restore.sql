@@ -14,7 +14,7 @@ where indrelid = 'embeddings'::regclass and indexrelid::regclass::text like 'emb
 
 -- name: tell_of_restore
 -- Tokens that clients hold are of another past: a higher count makes another epoch of them.
-update instance set restore_count = greatest(restore_count, %(restore_count)s) + 1 returning restore_count;
+update instance set restore_count = greatest(restore_count, %(restore_count)s) + 1, cookie_secret = default returning restore_count;
 
 -- name: log_begins_here
 -- No cursor that has not seen this transaction may follow the log: all that was restored is of it, and not in the log.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
+from http_service import HttpService
 from resting import missing
 
 from service.app import ROUTES
@@ -67,6 +70,32 @@ def test_it_has_no_route_that_makes_people_or_keys() -> None:
     """Keys, members and workspaces are made at the database: a stolen key makes no other."""
     words = ("key", "user", "member", "workspace", "admin", "backup", "restore", "migrate", "exec", "debug")
     assert [spec.path for spec in SPECS for word in words if word in spec.path and spec.method != "GET"] == []
+
+
+def test_it_brings_back_for_admins_only(service: HttpService) -> None:
+    """What an admin deleted, a key that sends cannot bring back, alone or among other lines; sending goes on."""
+    workspace = service.workspace()
+    message = {
+        "type": "message",
+        "sessionExternalId": "gone",
+        "externalId": "m",
+        "role": "user",
+        "source": "pi",
+    }
+    lines = json.dumps(message | {"textContent": "x"}).encode()
+    with (
+        service.client(service.key(workspace)) as admin,
+        service.client(service.key(workspace, scopes=["ingest", "read"])) as sender,
+    ):
+        assert sender.post("/api/import", content=lines).json()["newMessages"] == 1
+        assert admin.delete("/api/sessions/gone").status_code == 200
+        refused = sender.post("/api/import?restore=true", content=lines)
+        assert refused.status_code == 403
+        assert "`admin`" in refused.json()["error"]
+        assert sender.get("/api/sessions/gone").status_code == 404
+        told = sender.post("/api/import?restore=false", content=lines).json()
+        assert told["errors"] == ["m: was deleted here, so it is not stored again."]
+        assert admin.post("/api/import?restore=true", content=lines).json()["newMessages"] == 1
 
 
 def test_it_changes_things_for_admins_only() -> None:
