@@ -58,8 +58,16 @@ class Result(msgspec.Struct):
     wrong: list[str] = []
 
 
-def run(*, rounds: int, seed: int, environ: Mapping[str, str], report: Report = lambda line: None) -> Result:
-    """Crash `rounds` times; what came of it. The same seed hits the same things in the same order."""
+def run(
+    *,
+    rounds: int,
+    seed: int,
+    environ: Mapping[str, str],
+    batches: int = MOST_BATCHES,
+    report: Report = lambda line: None,
+) -> Result:
+    """Crash `rounds` times, each after up to so many batches; what came of it. The same seed hits the same things in the
+    same order."""
     rng, result, begun_s = random.Random(seed), Result(seed), time.monotonic()
     with fresh_home() as home, tempfile.TemporaryDirectory() as folder:
         victim = Victim(home, environ)
@@ -70,10 +78,10 @@ def run(*, rounds: int, seed: int, environ: Mapping[str, str], report: Report = 
                     f"{'round':>5} {'killed':10} {'processes':>9} {'ready in s':>10} {'messages':>9} {'imports':>7}  wrong"
                 )
                 for kind in kinds(rounds, rng):
-                    result.rounds.append(one_round(len(result.rounds) + 1, kind, victim, load, rng))
+                    result.rounds.append(one_round(len(result.rounds) + 1, kind, victim, load, rng, batches))
                     report(line(result.rounds[-1]))
             result.wrong = [wrong for each in result.rounds for wrong in each.wrong] + load.faults
-            result.wrong += final(victim, load, rng, result)
+            result.wrong += final(victim, load, result)
             stored = checks.message_ids(victim)
         result.wrong += checks.index_holds(home, stored)
     result.seconds = round(time.monotonic() - begun_s, 1)
@@ -88,9 +96,9 @@ def kinds(rounds: int, rng: random.Random) -> list[str]:
     return found[:rounds]
 
 
-def one_round(number: int, kind: str, victim: Victim, load: Load, rng: random.Random) -> Round:
+def one_round(number: int, kind: str, victim: Victim, load: Load, rng: random.Random, batches: int) -> Round:
     before = len(load.acknowledged)
-    flowed = load.wait_for(rng.randint(1, MOST_BATCHES), within_s=ROUND_S)
+    flowed = load.wait_for(rng.randint(1, batches), within_s=ROUND_S)
     load.stopped.wait(rng.uniform(0, 0.2))  # somewhere within a request
     hit = victim.hit(kind, rng)
     recovered_s = victim.recover()
@@ -101,7 +109,7 @@ def one_round(number: int, kind: str, victim: Victim, load: Load, rng: random.Ra
     return Round(number, kind, hit, round(recovered_s, 2), len(load.acknowledged), load.imports_done, wrong)
 
 
-def final(victim: Victim, load: Load, rng: random.Random, result: Result) -> list[str]:
+def final(victim: Victim, load: Load, result: Result) -> list[str]:
     """All that was acknowledged, once more; what is wrong."""
     victim.recover()
     wrong = checks.whole_or_not(victim, load.in_doubt)
@@ -123,7 +131,7 @@ def final(victim: Victim, load: Load, rng: random.Random, result: Result) -> lis
     with victim.client() as client:
         token = client.post("/sync/batch", json=load.batches[-1]).headers["X-Commit"]
     wrong += checks.found_by_word(victim, everything, token)
-    wrong += checks.found_by_meaning(victim, everything, token, rng)
+    wrong += checks.found_by_meaning(victim, everything, token)
     wrong += checks.in_order(victim)
     return wrong + checks.same_as_control(victim, load)
 
