@@ -18,6 +18,7 @@ TOO_DEAR = 10**15 + 1
 """Nano-dollars: a row of more than a million dollars is a mistake, and its cost unknown. So sums of thousands fit."""
 _MOST_TOKENS = 4 * 10**9
 """Of a row that is priced, likewise."""
+_EXACT = pl.Int64()
 _KEYS = ["service", "model", "provider", "tier", "period"]
 _PERIOD = "15m"
 """Prices change at most so often: some providers are cheaper at night."""
@@ -42,6 +43,7 @@ def costs(rows: pl.LazyFrame, book: Book) -> pl.LazyFrame:
         keyed.filter(pl.col("used") & tokens.is_between(1, _MOST_TOKENS))
         .join(cards(asked.collect(), book).lazy(), on=_KEYS, how="inner")
         .filter((pl.col("whole_input") > pl.col("above")) & (pl.col("whole_input") <= pl.col("upto")))
+        .filter(_pico_usd(pl.Float64()) < TOO_DEAR * 1000)
         .select("row", "price_version", computed=_pico_usd() // 1000 + ((_pico_usd() % 1000) >= 500))
     )
     reported, computed = pl.col("reported_nano_usd").is_not_null(), pl.col("computed").is_not_null()
@@ -64,14 +66,15 @@ def costs(rows: pl.LazyFrame, book: Book) -> pl.LazyFrame:
     )
 
 
-def _pico_usd() -> pl.Expr:
+def _pico_usd(type: pl.DataType = _EXACT) -> pl.Expr:
+    """Of a row and a step of its card. Prices that somebody mistyped make more than 64 bits hold: as a float first."""
     written_1h = pl.min_horizontal("cache_write_1h_tokens", "cache_write_tokens")
     return (
-        pl.col("input_tokens") * pl.col("input")
-        + pl.col("cache_read_tokens") * pl.col("cache_read")
-        + (pl.col("cache_write_tokens") - written_1h) * pl.col("cache_write")
-        + written_1h * pl.col("cache_write_1h")
-        + pl.col("output_tokens") * pl.col("output")
+        pl.col("input_tokens") * pl.col("input").cast(type)
+        + pl.col("cache_read_tokens") * pl.col("cache_read").cast(type)
+        + (pl.col("cache_write_tokens") - written_1h) * pl.col("cache_write").cast(type)
+        + written_1h * pl.col("cache_write_1h").cast(type)
+        + pl.col("output_tokens") * pl.col("output").cast(type)
     )
 
 

@@ -113,6 +113,14 @@ def test_it_prefers_rates_to_a_file_and_a_file_to_the_table() -> None:
     assert usd(book=book, model="nobody-knows-this", provider="", input_tokens=1) is None
 
 
+def test_it_knows_no_cost_beyond_belief() -> None:
+    """A rate that makes a row dearer than a million dollars is a mistake: unknown, and never a sum that ran over."""
+    for each in (Decimal(1_000_000), Decimal("0.5")):
+        book = Book([Rate("llm", "input_tokens", "", OLD, each)])
+        assert priced(book=book, input_tokens=4_000_000_000) == (None, "unknown", "")
+        assert priced(book=book, input_tokens=1) == (float(each), "computed", "rates")
+
+
 def test_it_refuses_a_file_that_tells_no_prices() -> None:
     """An unusable file is an error; a model in it whose fields are no prices is left out."""
     for text in (b"[]", b"{", b"\xff"):
