@@ -14,8 +14,9 @@ import polars as pl
 
 from analytics import zones
 from analytics.schema import DIMENSIONS, FACTS, TOKENS, TOOL_FACTS
+from analytics.sums import summed
 
-_ADDED = ("messages", *TOKENS, "quantity", "tool_calls", "tool_errors")
+_ADDED = ("messages", *TOKENS, "cost_nano_usd", "tool_calls", "tool_errors")
 
 
 def facts(rows: pl.LazyFrame, *, every: str = "1h") -> pl.LazyFrame:
@@ -24,8 +25,8 @@ def facts(rows: pl.LazyFrame, *, every: str = "1h") -> pl.LazyFrame:
     return (
         rows.group_by(pl.col("occurred_at").dt.truncate(every).alias("hour"), *DIMENSIONS)
         .agg(
-            *(pl.col(name).sum() for name in _ADDED),
-            cost_nano_usd=pl.col("cost_nano_usd").sum(),
+            *map(summed, _ADDED),
+            quantity=pl.col("quantity").sum(),
             priced_messages=paid.sum().cast(pl.Int64),
             unpriced_messages=pl.col("unpriced").sum(),
             session_ids=pl.col("session_id").drop_nulls().unique().sort(),

@@ -18,10 +18,15 @@ from analytics.pricing.rates import LLM, METRICS
 from analytics.pricing.table import provider_of
 
 _DISJOINT = ("anthropic", "aws", "google-vertex")
+NONE = pl.DataFrame(schema=schema.ROWS)
+"""Said at once where there is nothing: most hours have no records and most sessions no totals, and Polars takes some
+milliseconds for no rows, too."""
 _PLAIN = {"service": pl.lit(LLM), "metric": pl.lit(""), "quantity": pl.lit(0.0)}
 
 
 def of_messages(messages: pl.DataFrame, book: Book) -> pl.DataFrame:
+    if messages.is_empty():
+        return NONE
     told = with_provider(messages).lazy().with_columns(**_PLAIN, kind=pl.lit("m"))
     cached = pl.col("cache_read_tokens") + pl.col("cache_write_tokens")
     inside = (
@@ -39,6 +44,8 @@ def of_messages(messages: pl.DataFrame, book: Book) -> pl.DataFrame:
 
 def of_totals(totals: pl.DataFrame, book: Book) -> pl.DataFrame:
     """What totals tell beyond messages; how it divides into kinds of tokens is a guess, and so is its price."""
+    if totals.is_empty():
+        return NONE
     beyond = residuals.beyond_messages(with_provider(totals))
     told = beyond.lazy().with_columns(
         **_PLAIN,
@@ -55,6 +62,8 @@ def of_totals(totals: pl.DataFrame, book: Book) -> pl.DataFrame:
 
 def of_records(records: pl.DataFrame, book: Book) -> pl.DataFrame:
     """Tokens count as tokens, whoever served them; all else costs what was reported, or its rate, or nobody knows."""
+    if records.is_empty():
+        return NONE
     tokens = {
         name: pl.when(pl.col("metric") == name).then("whole")
         for name in schema.TOKENS
@@ -87,13 +96,14 @@ def of_records(records: pl.DataFrame, book: Book) -> pl.DataFrame:
         )
     )
     unknown = (pl.col("cost_source") == "none") & (pl.col("quantity") > 0)
+    by_rate = pl.col("by_rate") & pl.col("cost_nano_usd").is_not_null()  # what is beyond belief has no cost
     priced = costs(told, book).with_columns(
-        cost_source=pl.when("by_rate")
+        cost_source=pl.when(by_rate)
         .then(pl.lit("computed"))
         .when(unknown)
         .then(pl.lit("unknown"))
         .otherwise("cost_source"),
-        price_version=pl.when("by_rate").then(pl.lit(RATES)).otherwise("price_version"),
+        price_version=pl.when(by_rate).then(pl.lit(RATES)).otherwise("price_version"),
     )
     return shaped(priced)
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from analytics.schema import SUMS, TOKENS
+from analytics.sums import summed
 
 FIGURES: tuple[str, ...] = (
     "sessions", "messages", *TOKENS, "total_tokens", "cost_nano_usd", "unpriced_messages",
@@ -33,8 +34,9 @@ def sums() -> list[pl.Expr]:
     durations = pl.col("durations_ms").explode(empty_as_null=False, keep_nulls=False)
     return [
         pl.col("session_ids").explode(empty_as_null=False, keep_nulls=False).n_unique().cast(pl.Int64).alias("sessions"),
-        *(pl.col(name).sum() for name in SUMS if name != "priced_messages"),
-        pl.sum_horizontal(pl.col(name).sum() for name in TOKENS).alias("total_tokens"),
+        *(summed(name) for name in SUMS if name not in ("priced_messages", "quantity")),
+        pl.col("quantity").sum(),
+        pl.sum_horizontal(map(summed, TOKENS)).alias("total_tokens"),
         percentile(durations, 0.5).alias("duration_ms_p50"),
         percentile(durations, 0.95).alias("duration_ms_p95"),
     ]  # fmt: skip

@@ -119,6 +119,10 @@ def test_it_knows_no_cost_beyond_belief() -> None:
         book = Book([Rate("llm", "input_tokens", "", OLD, each)])
         assert priced(book=book, input_tokens=4_000_000_000) == (None, "unknown", "")
         assert priced(book=book, input_tokens=1) == (float(each), "computed", "rates")
+    row = (0, 1, None, 0, "", "", "", "", "box", "seconds", "1000000000000", None)
+    box = Rate("box", "seconds", "", OLD - timedelta(days=36_500), Decimal(1))
+    (found,) = usage.of_records(pl.DataFrame([row], schema=RECORDS, orient="row"), Book([box])).to_dicts()
+    assert (found["cost_nano_usd"], found["cost_source"], found["price_version"]) == (None, "unknown", "")
 
 
 def test_it_refuses_a_file_that_tells_no_prices() -> None:
