@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +17,11 @@ if TYPE_CHECKING:
     from service.cli.usage_tables import Column
 
 CUTS = ("source", "provider", "model", "project", "user", "service", "metric")
-DAYS_AGO = {"day": 29, "week": 12 * 7 - 1, "month": 365}
-"""Where a report begins unless it is told."""
+BY = f"Cut each by {', '.join(CUTS)}; several with commas."
+
+
+MOST_EMPTY = 3
+"""Days, weeks or months without anything that have a line each."""
 
 
 def with_range(verb: Verb) -> Verb:
@@ -33,8 +38,12 @@ def with_range(verb: Verb) -> Verb:
         *args: Any, since: str | None, until: str | None, tz: str | None, source: tuple[str, ...],
         project: tuple[str, ...], model: tuple[str, ...], **options: Any,
     ) -> None:  # fmt: skip
-        outer = click.get_current_context().parent
-        given = outer.params if outer and "since" in outer.params else {}  # flags before the report count too
+        given = flags_before()
+        options["as_json"] = options["as_json"] or given.get("as_json", False)
+        if "by" in options:
+            options["by"] = options["by"] or given.get("by")
+        elif given.get("by"):
+            raise click.UsageError("--by cuts days: it is for daily, weekly and monthly.")
         asked = {
             "from": since or given.get("since"),
             "to": until or given.get("until"),
@@ -48,12 +57,18 @@ def with_range(verb: Verb) -> Verb:
     return wrapped
 
 
+def flags_before() -> Mapping[str, Any]:
+    """Flags that stand before the report's name: they count as those after it do."""
+    outer = click.get_current_context().parent
+    return outer.params if outer and "since" in outer.params else {}
+
+
 @click.group(invoke_without_command=True)
 @click.pass_context
 @with_settings
 @with_json
 @with_range
-@click.option("--by", help=f"Cut each day by {', '.join(CUTS[:-1])}; several with commas.")
+@click.option("--by", help=BY)
 def usage(
     context: click.Context, settings: Settings, as_json: bool, asked: dict[str, Any], by: str | None
 ) -> None:
@@ -75,7 +90,7 @@ def verb_of_time(name: str, per: str, summary: str) -> click.Command:
     @with_settings
     @with_json
     @with_range
-    @click.option("--by", help=f"Cut each by {', '.join(CUTS[:-1])}; several with commas.")
+    @click.option("--by", help=BY)
     def report(settings: Settings, as_json: bool, asked: dict[str, Any], by: str | None) -> None:
         by_time(settings, as_json, asked | {"by": by}, per=per)
 
@@ -137,6 +152,8 @@ def reprice(settings: Settings, as_json: bool, since: str | None) -> None:
     """
     from service.cli import output, repricing
 
+    given = flags_before()
+    since, as_json = since or given.get("since"), as_json or given.get("as_json", False)
     hours = repricing.run(settings, since=since, quiet=as_json)
     if as_json:
         output.print_json({"hours": hours})
@@ -150,19 +167,27 @@ def by_time(settings: Settings, as_json: bool, asked: Mapping[str, Any], *, per:
     from service.cli import usage_tables as tables
     from service.client import Client
 
-    begin = {"from": f"{DAYS_AGO[per]}d"} if not asked["from"] and not asked["to"] else {}
-    whole = {name: value for name, value in asked.items() if value and name != "by"} | begin
+    whole = {name: value for name, value in asked.items() if value and name != "by"}
+    names = names_of(asked.get("by") or "")
     with Client.of(settings) as client:
-        answer = client.usage("daily", **whole, by=asked.get("by"), per=per)
+        answer = client.usage("daily", **whole, by=",".join(names) or None, per=per)
         if as_json:
             output.print_json(answer)
             return
-        total = client.usage("summary", **whole)
-    names = (asked.get("by") or "").split(",") if asked.get("by") else []
+        total = client.usage("summary", **whole | {"from": answer["from"], "to": answer["to"]})
     rows = worth_showing(answer["days"], cut=names)
     cuts = [tables.text(name, name) for name in names]
-    columns = [tables.day(per, 7 if per == "month" else 10), *cuts, *tables.FIGURES]
+    figures = (tables.QUANTITY, *tables.FIGURES) if "metric" in names else tables.FIGURES
+    columns = [tables.day(per, 7 if per == "month" else 10), *cuts, *figures]
     show(columns, rows, total, answer)
+
+
+def names_of(by: str) -> list[str]:
+    """
+    >>> names_of("model, source,model"), names_of("")
+    (['model', 'source'], [])
+    """
+    return list(dict.fromkeys(filter(None, map(str.strip, by.split(",")))))
 
 
 def by_name(
@@ -208,7 +233,8 @@ def show(
 
 
 def worth_showing(days: Sequence[Mapping[str, Any]], *, cut: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Days from the first that has something on; cut by names, only what has something.
+    """Days from the first that has something on, many empty ones in a row as one line; cut by names, only what has
+    something.
 
     Cut by model, what people wrote is no row of its own: it has no model and used none.
     """
@@ -220,7 +246,23 @@ def worth_showing(days: Sequence[Mapping[str, Any]], *, cut: Sequence[str]) -> l
             if is_used or ("model" not in cut and day["messages"])
         ]
     busy = [is_used or day["messages"] > 0 for day, is_used in zip(days, used, strict=True)]
-    return list(days[busy.index(True) :]) if True in busy else []
+    if True not in busy:
+        return []
+    begin = busy.index(True)
+    return folded(days[begin:], busy[begin:])
+
+
+def folded(days: Sequence[Mapping[str, Any]], busy: Sequence[bool]) -> list[Mapping[str, Any]]:
+    """Runs of more than `MOST_EMPTY` days with nothing are one row, which says how many they are.
+
+    >>> folded([{"day": n} for n in range(6)], [True, False, False, False, False, True])
+    [{'day': 0}, {'empty': 4}, {'day': 5}]
+    """
+    shown: list[Mapping[str, Any]] = []
+    for is_busy, run in groupby(zip(days, busy, strict=True), key=itemgetter(1)):
+        rows = [day for day, _ in run]
+        shown += rows if is_busy or len(rows) <= MOST_EMPTY else [{"empty": len(rows)}]
+    return shown
 
 
 def local_zone() -> str:

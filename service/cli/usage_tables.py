@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from rich import box
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -21,6 +22,8 @@ Row = Mapping[str, Any]
 NAME_WIDTHS = (44, 32, 24, 18)
 """Columns that a name may take: the widest that leaves room."""
 BAR_WIDTHS = (24, 16, 10, 6)
+LEAST_NAME_WIDTHS = (12, 8, 4)
+"""Where nothing is left to leave out."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 ALWAYS = 99
 
@@ -57,6 +60,8 @@ TOKENS = (
     number("cache read", "cacheReadTokens", 4),
     number("tokens", "totalTokens", 9),
 )
+QUANTITY = Column(title="quantity", tell=lambda row: quantity(row.get("quantity")), matters=10)
+"""Of a metric, in its own unit; those of several do not add up, so that the total has none."""
 COST = Column(title="cost", tell=lambda row: cost(row))
 FIGURES = (
     number("sessions", "sessions", 7),
@@ -108,8 +113,13 @@ def fitted(
                 return made
         least = min(kept, key=lambda column: column.matters)
         if least.matters == ALWAYS:
-            return table(kept, rows, total, name_width=NAME_WIDTHS[-1], bar_width=0, bars=bars)
+            break
         kept.remove(least)
+    for name_width in (NAME_WIDTHS[-1], *LEAST_NAME_WIDTHS):
+        made = table(kept, rows, total, name_width=name_width, bar_width=0, bars=bars)
+        if width_of(made, out) <= out.width:
+            break
+    return made
 
 
 def width_of(made: Table, out: Console) -> int:
@@ -121,7 +131,7 @@ def table(
     columns: Sequence[Column], rows: Sequence[Row], total: Row | None, *, name_width: int, bar_width: int,
     bars: Callable[[Row], float],
 ) -> Table:  # fmt: skip
-    most = max(map(bars, rows), default=0)
+    most = max((bars(row) for row in rows if "empty" not in row), default=0)
     made = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -138,6 +148,9 @@ def table(
     if bar_width:
         made.add_column("", "", no_wrap=True)
     for row in rows:
+        if "empty" in row:  # so many days in a row
+            made.add_row(Text(f"{row['empty']:,} empty"), style="dim")
+            continue
         cells = [
             Text(cut(column.tell(row), name_width) if column.name else column.tell(row)) for column in columns
         ]
@@ -158,11 +171,12 @@ def bar(share: float, width: int) -> str:
 
 
 def cut(name: str, width: int) -> str:
+    """In columns of the terminal, of which a Chinese character takes two.
+
+    >>> cut("claude-sonnet-4-5-20250929", 18), cut("gpt-5", 18), cut("用量报告", 5)
+    ('claude-sonnet-4-5…', 'gpt-5', '用量…')
     """
-    >>> cut("claude-sonnet-4-5-20250929", 18), cut("gpt-5", 18)
-    ('claude-sonnet-4-5…', 'gpt-5')
-    """
-    return name if len(name) <= width else name[: width - 1] + "…"
+    return name if cell_len(name) <= width else set_cell_size(name, width - 1).rstrip() + "…"
 
 
 def short(count: float) -> str:
@@ -202,6 +216,16 @@ def duration(ms: int | None) -> str:
         if ms >= size or unit == "s":
             return f"{ms / size:.{places}f} {unit}"
     return ""
+
+
+def quantity(told: float | None) -> str:
+    """
+    >>> quantity(12_345.0), quantity(0.25), quantity(1500.5), quantity(0.0), quantity(None)
+    ('12.3k', '0.25', '1,500.5', '0', '')
+    """
+    if told is None:
+        return ""
+    return short(told) if told >= 10_000 else f"{told:,.3f}".rstrip("0").rstrip(".")
 
 
 def percent(share: float | None) -> str:

@@ -11,7 +11,7 @@ from analytics.reports.daily import Per
 from analytics.zones import DAY, HOUR, start
 
 MOST_DAYS = 3660
-DEFAULT_DAYS = 30
+DEFAULT_DAYS, DEFAULT_WEEKS, DEFAULT_MONTHS = 30, 12, 12
 EARLIEST, LATEST = date(1970, 1, 2), date(9998, 12, 30)
 
 By = Literal["source", "provider", "model", "project", "user", "service", "metric"]
@@ -65,10 +65,17 @@ def hour_of(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def default_first(last: date, days: int = DEFAULT_DAYS) -> date:
-    """The first of so many days that end with `last`.
+def default_first(last: date, per: Per = "day") -> date:
+    """The first of 30 days, of 12 weeks (a Monday), of 12 months (its first day) that end with `last`.
 
-    >>> default_first(date(2026, 5, 30))
-    datetime.date(2026, 5, 1)
+    >>> [f"{default_first(date(2026, 5, 30), per)}" for per in ("day", "week", "month")]
+    ['2026-05-01', '2026-03-09', '2025-06-01']
     """
-    return last - (days - 1) * DAY
+    if per == "week":
+        first = last - last.weekday() * DAY - (DEFAULT_WEEKS - 1) * 7 * DAY
+    elif per == "month":
+        years, month = divmod(last.year * 12 + last.month - DEFAULT_MONTHS, 12)
+        first = date(years, month + 1, 1)
+    else:
+        first = last - (DEFAULT_DAYS - 1) * DAY
+    return max(first, EARLIEST)

@@ -73,6 +73,10 @@ def test_it_takes_the_zone_of_the_machine(used: Serve) -> None:
     assert (answer["tz"], [day["messages"] for day in answer["days"]]) == ("Asia/Tokyo", [1, 1])
     before = json.loads(used.run("usage", *RANGE, "--tz", "Asia/Kathmandu", "models", "--json").stdout)
     assert (before["tz"], before["total"]) == ("Asia/Kathmandu", 2)
+    first = json.loads(used.run("usage", *RANGE, "--json", "--by", "model, model", "weekly").stdout)
+    assert {day.get("model") for day in first["days"]} == {*TWO_MODELS}
+    astray = used.run("usage", "--by", "model", "models")
+    assert (astray.returncode, "--by cuts days" in astray.stderr) == (2, True)
 
 
 def test_it_says_when_nothing_was_used_and_what_it_does_not_know(used: Serve) -> None:
@@ -90,6 +94,8 @@ def test_it_prices_anew(used: Serve) -> None:
     before = used.run("usage", *RANGE, "--json").stdout
     told = used.run("usage", "reprice", "--since", "2026-05-04", "--json")
     assert json.loads(told.stdout)["hours"] >= 2, told.stderr
+    later = used.run("usage", "--since", "2026-05-05", "--json", "reprice")
+    assert json.loads(later.stdout)["hours"] < json.loads(told.stdout)["hours"]
     assert json.loads(used.run("usage", *RANGE, "--json").stdout)["days"] == json.loads(before)["days"]
     wrong = used.run("usage", "reprice", "--since", "soon")
     assert (wrong.returncode, wrong.stderr) == (1, "--since must be a date, such as 2026-01-31 or 90d.\n")

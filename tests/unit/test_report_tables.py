@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from service.cli import usage_tables as tables
@@ -20,9 +22,11 @@ IDLE = BUSY | {name: 0 for name in BUSY if name not in ("day", "model")}
 COLUMNS = [tables.day("day"), tables.text("model", "model"), *tables.FIGURES]
 
 
-def shown(width: int) -> list[str]:
+def shown(
+    width: int, columns: Sequence[tables.Column] = COLUMNS, rows: Sequence[tables.Row] = (BUSY, IDLE)
+) -> list[str]:
     out = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
-    out.print(tables.fitted(COLUMNS, [BUSY, IDLE], BUSY, bars=lambda row: row["costUsd"], out=out))
+    out.print(tables.fitted(columns, rows, BUSY, bars=lambda row: row["costUsd"], out=out))
     return out.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
 
 
@@ -37,6 +41,17 @@ def test_it_fits_the_terminal(width: int) -> None:
     assert lines[3].count("…") <= 1  # the model's name may be cut
 
 
+@pytest.mark.parametrize("width", [160, 80, 60, 45])
+def test_it_fits_with_many_and_wide_names(width: int) -> None:
+    """Names give way, also those of characters that take two columns; numbers never do."""
+    named = BUSY | {"project": "用量报告与成本" * 9}
+    columns = [*COLUMNS[:2], tables.text("project", "project"), *tables.FIGURES]
+    lines = shown(width, columns, [named])
+    assert max(map(cell_len, lines)) <= width
+    assert "2026-05-04" in lines[3]
+    assert "$1,305.49*" in lines[3]
+
+
 def test_it_drops_what_matters_least_first() -> None:
     """Eighty columns have tokens, messages and bars; the widest have all."""
     head, narrow = shown(160)[1], shown(80)[1]
@@ -47,9 +62,11 @@ def test_it_drops_what_matters_least_first() -> None:
 
 
 def test_it_shows_days_from_the_first_that_has_something() -> None:
-    """Empty days before are left out, those between stay; cut by model only what used something has a row."""
+    """Empty days before are left out, those between stay, many of them as one line; by model only what was used has one."""
     assert worth_showing([IDLE, BUSY, IDLE], cut=[]) == [BUSY, IDLE]
     assert worth_showing([IDLE, IDLE], cut=[]) == []
+    assert worth_showing([BUSY, *[IDLE] * 300, BUSY], cut=[]) == [BUSY, {"empty": 300}, BUSY]
+    assert shown(80, rows=[BUSY, {"empty": 300}, BUSY])[4].strip() == "300 empty"
     said = IDLE | {"messages": 3}
     assert worth_showing([IDLE, BUSY, said], cut=["model"]) == [BUSY]
     assert worth_showing([IDLE, BUSY, said], cut=["source"]) == [BUSY, said]

@@ -35,7 +35,10 @@ class Which(msgspec.Struct, kw_only=True, rename="camel"):
 
 class Ranged(Which, kw_only=True):
     first: Annotated[
-        Moment, Meta(description="The first day. Without it: 30 days, the last of which is `to`.")
+        Moment,
+        Meta(
+            description="The first day. Without it: 30 days, the last of which is `to`; 12 weeks or months where it is told by these."
+        ),
     ] = msgspec.field(default=None, name="from")
     last: Annotated[Moment, Meta(description="The last day, which is included. Without it: today.")] = (
         msgspec.field(default=None, name="to")
@@ -79,7 +82,8 @@ def read(asked: Asked, *, now: datetime) -> Question:
         first = last = today
     else:
         last = day("to", asked.last, asked.tz, zone) or today
-        first = day("from", asked.first, asked.tz, zone) or question.default_first(last)
+        per = asked.per if isinstance(asked, DaysAsked) else "day"
+        first = day("from", asked.first, asked.tz, zone) or question.default_first(last, per)
     if isinstance(asked, DaysAsked):
         more = {"by": tuple(dict.fromkeys(asked.by)), "per": asked.per}
     if isinstance(asked, RankingAsked):
