@@ -1,6 +1,6 @@
 """What Backscroll costs and finds, measured through the service as a user runs it.
 
-    python -m benchmarks [name ...] [--quick] [--url URL --key KEY [--database-url URL]]
+    python -m benchmarks [name ...] [--quick] [--url URL --key KEY [--database-url URL]] [--home DIR --part NAME ...]
 
     ingest.py freshness.py search.py retrieval.py startup.py embedding.py    one room each
     live/         live queries, with a load client of their own

@@ -7,6 +7,7 @@ import sys
 import time
 from http.client import HTTPException
 from importlib import import_module
+from pathlib import Path
 
 import psycopg
 
@@ -34,7 +35,7 @@ def main() -> int:
     failed = 0
     for name in names:
         room = import_module(f"benchmarks.{name}")
-        report = Report(name, room.TITLE, room.EXPECTED, quick=options.quick)
+        report = Report(name, room.TITLE, room.EXPECTED, quick=options.quick, goes_on=bool(options.parts))
         say(f"{room.TITLE}\n  expected: {report.section.expected}")
         start = time.perf_counter()
         try:
@@ -59,13 +60,27 @@ def _asked() -> tuple[list[str], Options]:
     parser.add_argument("--url", default="", help="a service that runs already; it keeps what is sent to it")
     parser.add_argument("--key", default="", help="an API key of it")
     parser.add_argument("--database-url", default="", help="its Postgres, for the baselines")
+    parser.add_argument(
+        "--home", type=Path, help="where our own service lives; it is kept, for further parts"
+    )
+    parser.add_argument(
+        "--part", action="append", default=[], help="only this part of a benchmark; may be repeated"
+    )
     given = parser.parse_args()
     unknown = sorted({*given.names} - {*NAMES})
     if unknown:
         parser.error(f"There is no benchmark {', '.join(unknown)}: choose of {', '.join(NAMES)}.")
     if given.url and not given.key:
         parser.error("Give --key with --url: an API key of that service.")
-    return given.names or list(NAMES), Options(given.quick, given.url, given.key, given.database_url)
+    names = given.names or list(NAMES)
+    known = {part for name in names for part in getattr(import_module(f"benchmarks.{name}"), "PARTS", ())}
+    if strange := sorted({*given.part} - known):
+        parser.error(
+            f"There is no part {', '.join(strange)}: choose of {', '.join(sorted(known)) or 'none'}."
+        )
+    return names, Options(
+        given.quick, given.url, given.key, given.database_url, given.home, tuple(given.part)
+    )
 
 
 if __name__ == "__main__":

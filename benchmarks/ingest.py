@@ -15,6 +15,8 @@ from benchmarks.running import Options, Service, serving, settle, tables
 TITLE = "Ingest: POST /sync/batch"
 EXPECTED = """0.4 to 0.7 of the bare upsert with one client: HTTP, JSON, validation and the reads that make a batch idempotent stand beside
 the same insert; about the same with eight, since two cores are busy either way. While the worker embeds, both sides lose about half."""
+PARTS = ("words", "embedding")
+"""With `--part NAME` each has its own run, of two minutes."""
 CHARS = 1000
 ROUNDS = 3
 
@@ -45,8 +47,10 @@ def run(options: Options, report: Report) -> None:
     if options.url:
         _measure(options, report, "the service given", environ={})
         return
-    _measure(options, report, "words only", environ={"BACKSCROLL_EMBEDDING_MODEL": "none"})
-    _measure(options, report, "while the worker embeds", environ={})
+    if "words" in (options.parts or PARTS):
+        _measure(options, report, "words only", environ={"BACKSCROLL_EMBEDDING_MODEL": "none"})
+    if "embedding" in (options.parts or PARTS):
+        _measure(options, report, "while the worker embeds", environ={})
 
 
 def _measure(options: Options, report: Report, state: str, *, environ: dict[str, str]) -> None:

@@ -97,7 +97,8 @@ class Section(msgspec.Struct, kw_only=True):
 class Report:
     """Where a benchmark puts what it measures; written at every addition."""
 
-    def __init__(self, name: str, title: str, expected: str, *, quick: bool) -> None:
+    def __init__(self, name: str, title: str, expected: str, *, quick: bool, goes_on: bool = False) -> None:
+        """`goes_on`: figures and notes that other parts left stay; one that is measured again is replaced."""
         self.section = Section(
             name=name,
             title=title,
@@ -108,12 +109,16 @@ class Report:
             versions=", ".join(f"{package} {version(package)}" for package in PACKAGES),
             load=f"{psutil.getloadavg()[0]:.1f} before",
         )
+        if goes_on and self._path.exists():
+            kept = msgspec.json.decode(self._path.read_bytes(), type=Section)
+            self.section.figures, self.section.notes = kept.figures, kept.notes
         self._write()
 
     def add(self, figure: Figure) -> None:
         if self.section.quick:  # goals are for the full size
             figure = msgspec.structs.replace(figure, must=None, target=None)
-        self.section.figures.append(figure)
+        others = [each for each in self.section.figures if each.what != figure.what]
+        self.section.figures = [*others, figure]
         beside = f"  ({_number(figure.ratio)} x {figure.baseline})" if figure.ratio is not None else ""
         reached = f"  reached: {figure.reached}" if figure.reached else ""
         say(f"  {figure.what}: {_spread(figure.values)} {figure.unit}{beside}{reached}")
@@ -121,7 +126,8 @@ class Report:
 
     def note(self, text: str) -> None:
         """What a reader must know of the figures; also what was left out, and why."""
-        self.section.notes.append(text)
+        if text not in self.section.notes:
+            self.section.notes.append(text)
         say(f"  note: {text}")
         self._write()
 
@@ -132,10 +138,13 @@ class Report:
 
     def _write(self) -> None:
         FOLDER.mkdir(exist_ok=True)
-        path = FOLDER / f"{self.section.name}{'.quick' if self.section.quick else ''}.json"
-        draft = path.with_suffix(".new")
+        draft = self._path.with_suffix(".new")
         draft.write_bytes(msgspec.json.format(msgspec.json.encode(self.section), indent=1) + b"\n")
-        draft.replace(path)
+        draft.replace(self._path)
+
+    @property
+    def _path(self) -> Path:
+        return FOLDER / f"{self.section.name}{'.quick' if self.section.quick else ''}.json"
 
 
 def write_page(names: Sequence[str]) -> Path:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,6 +27,10 @@ TITLE = "Usage: rollup"
 EXPECTED = """Facts from rows: 0.3 M rows/s; Postgres folds 0.6 M rows/s into arrays, numpy and Polars read and group them in half of
 that, and writing the facts back takes the rest. One late message: its hour is derived again, about 100 rows: 30 ms and the way
 of the bell. Plain SQL's GROUP BY is slower for the arrays it must sort. ccusage reads 25 MB in half a second; it keeps nothing, and reads them again each time."""
+PARTS = ("plant", "derive", "rebuild", "late", "ccusage")
+"""One after the other; with `--home DIR --part NAME` each may have its own run, of two or three minutes on 2 cores. Where `derive`
+is cut off, the next goes on with what is left."""
+NO_MODEL = {"BACKSCROLL_EMBEDDING_MODEL": "none"}
 ROWS, QUICK_ROWS = 2_000_000, 50_000
 DAYS = 730
 """Of all rows; of fewer, as many fewer: so many rows an hour and so many a fact are the same."""
@@ -64,18 +69,21 @@ def run(options: Options, report: Report) -> None:
     if options.url:
         report.note("Left out: it plants rows, which a service that runs already keeps.")
         return
+    asked = options.parts or PARTS
     count = QUICK_ROWS if options.quick else ROWS
-    with serving(options, environ={"BACKSCROLL_EMBEDDING_MODEL": "none"}) as service:
-        _plant(service, count)
-        days = DAYS * count // ROWS
-        report.note(f"{count:,} messages in {days} days, 100 a session, 7 projects, 3 models, 2 sources.")
-        asyncio.run(_measure(service, report, count))
-        _late(service, report, days=days)
-    _beside_ccusage(options, report)
+    steps = {"plant": _plant, "derive": _derive, "rebuild": _rebuild, "late": _late}
+    if chosen := [steps[part] for part in steps if part in asked]:
+        with serving(options, environ=NO_MODEL) as service:
+            for step in chosen:
+                step(service, report, count)
+    if "ccusage" in asked:
+        _beside_ccusage(options, report)
 
 
-def _plant(service: Service, count: int) -> None:
+def _plant(service: Service, report: Report, count: int) -> None:
     """Messages, by SQL: how they came does not matter here. The worker derives none of them meanwhile."""
+    days = DAYS * count // ROWS
+    report.note(f"{count:,} messages in {days} days, 100 a session, 7 projects, 3 models, 2 sources.")
     step = DAYS * 86_400 / ROWS
     start = datetime.now(UTC) - timedelta(seconds=step * count)
     progress = Progress("messages", count, "messages")
@@ -90,17 +98,32 @@ def _plant(service: Service, count: int) -> None:
         owner.execute("vacuum analyze messages, sessions, usage_marks")
 
 
-async def _measure(service: Service, report: Report, count: int) -> None:
+def _derive(service: Service, report: Report, count: int) -> None:
+    """By the service's own worker, of the marks that are there: all, unless a run before this one was cut off."""
     with tables(service) as conn:
+        share = _marked_hours(conn) / (DAYS * 24 * count / ROWS)
         derived_s = _until_derived(conn, within_s=3600)
     report.add(
         Figure(
-            what="everything anew, by the worker: messages -> usage rows, priced -> facts", values=[count / derived_s],
+            what="everything anew, by the worker: messages -> usage rows, priced -> facts", values=[share * count / derived_s],
             unit="messages/s", better="higher",
         )
     )  # fmt: skip
     with psycopg.connect(service.database_url, autocommit=True) as owner:
         owner.execute("vacuum analyze usage_rows, usage_facts")
+
+
+def _marked_hours(conn: psycopg.Connection[Any]) -> int:
+    row = conn.execute("select count(distinct hour) from usage_marks").fetchone()
+    assert row
+    return int(row[0])
+
+
+def _rebuild(service: Service, report: Report, count: int) -> None:
+    asyncio.run(_beside_sql(service, report, count))
+
+
+async def _beside_sql(service: Service, report: Report, count: int) -> None:
     db, id = await open_database(service.database_url, pool_size=2), workspace_id(service)
     folded, grouped = [], []
     for _ in range(ROUNDS):
@@ -115,7 +138,7 @@ async def _measure(service: Service, report: Report, count: int) -> None:
             target=500_000, better="higher", baselines=grouped, baseline="SQL GROUP BY into a temporary table",
         )
     )  # fmt: skip
-    report.note(f"Memory of the process that rebuilds, at most: {_peak_mb():,.0f} MB.")
+    report.add(Figure(what="memory of the process that rebuilds, at most", values=[_peak_mb()], unit="MB"))
     await db.close()
 
 
@@ -137,16 +160,17 @@ async def _fold(db: Database, id: int) -> float:
     return time.perf_counter() - start
 
 
-def _late(service: Service, report: Report, *, days: int) -> None:
+def _late(service: Service, report: Report, count: int) -> None:
     """From the answer to a message of some past hour until no mark waits: derived by the service's own worker."""
-    client, took_s = service.client(), []
+    client, took_s, days = service.client(), list[float](), DAYS * count // ROWS
     with tables(service) as conn:
+        _until_derived(conn, within_s=600)
         for number in range(LATE):
             at = datetime.now(UTC) - timedelta(days=days * (number + 0.5) / LATE)
             client.post(
                 "/sync/message",
                 {
-                    "sessionExternalId": f"bench{number + 1}", "externalId": f"late{number}", "role": "assistant",
+                    "sessionExternalId": f"bench{number + 1}", "externalId": f"late{time.time_ns()}", "role": "assistant",
                     "model": "claude-sonnet-4-5", "promptTokens": 10, "createdAt": int(at.timestamp() * 1000),
                 },
             )  # fmt: skip
@@ -186,7 +210,7 @@ def _beside_ccusage(options: Options, report: Report) -> None:
         _command([program, "daily", "--json", "--offline", "--timezone", "UTC"], environ)
         for _ in range(ROUNDS)
     ]
-    with serving(options, environ={"BACKSCROLL_EMBEDDING_MODEL": "none"}) as service:
+    with serving(replace(options, home=None), environ=NO_MODEL) as service:
         ours = environ | {"BACKSCROLL_URL": service.url, "BACKSCROLL_API_KEY": service.key}
         command = [sys.executable, "-c", "from service.cli import main; main()", "import", "--json"]
         imported_s = _command(command, ours)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,10 @@ class Options:
     key: str = ""
     database_url: str = ""
     """Of that service's Postgres, for the baselines; empty: they are left out."""
+    home: Path | None = None
+    """Where a service of our own lives and is kept; None: in a fresh one, which is removed."""
+    parts: tuple[str, ...] = ()
+    """Only these parts of a benchmark that has some; empty: all. What they add goes to what was kept of others."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def serving(options: Options, *, environ: Mapping[str, str] | None = None) -> It
     if options.url:
         yield Service(options.url.rstrip("/"), options.key, options.database_url)
         return
-    with fresh_home() as home:
+    with nullcontext(options.home) if options.home else fresh_home() as home:
         service = start(home, environ=environ)
         try:
             yield service
