@@ -10,6 +10,9 @@ import msgspec
 
 from service.privacy import names, secrets
 
+LONG_NAME_CHARS = 20
+MAY_TELL = frozenset("/\\@")
+
 
 class Cleaner:
     """Cleans what it is given. Both off: it gives back what it got."""
@@ -43,7 +46,7 @@ class Cleaner:
                 return mark("named-secret")
             return self.text(value, people)
         if isinstance(value, dict):
-            return {key: self.value(each, people, name=key) for key, each in value.items()}
+            return self._members(value, people)
         if isinstance(value, list):
             return [self.value(each, people, name=name) for each in value]
         return value
@@ -59,6 +62,17 @@ class Cleaner:
         cleaned = self.value(value, people)
         return text if cleaned == value else msgspec.json.encode(cleaned)
 
+    def _members(self, value: dict[str, Any], people: Iterable[str]) -> dict[str, Any]:
+        """Names that hold a path or a key are cleaned too; two that become one stay two."""
+        found: dict[str, Any] = {}
+        for key, each in value.items():
+            name = clean = self.text(key, people) if _holds(key) else key
+            number = 2
+            while clean in found or (clean != key and clean in value):
+                clean, number = f"{name}~{number}", number + 1
+            found[clean] = self.value(each, people, name=key)
+        return found
+
     def _without_secrets(self, text: str) -> str:
         spans = secrets.find(text)
         if not spans:
@@ -69,6 +83,11 @@ class Cleaner:
             pieces += [text[end : span.start], mark(span.kind)]
             end = span.end
         return "".join([*pieces, text[end:]])
+
+
+def _holds(name: str) -> bool:
+    """Whether a member's name is worth a look: nearly all are short words of a program."""
+    return len(name) >= LONG_NAME_CHARS or not MAY_TELL.isdisjoint(name)
 
 
 def mark(kind: str) -> str:

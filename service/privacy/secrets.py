@@ -19,6 +19,11 @@ SHORTEST, LONGEST = 8, 2000
 NAME_CHARS = 60
 DIGITS = 15
 """A shorter number is a count or a time."""
+TOLD_BY_PLACE = ("named-secret", "authorization-header", "url-password")
+"""Kinds that are known by what stands before them, and not by their form."""
+SHORTEST_AGAIN, MOST_AGAIN = 12, 100
+BARE_KEY_CHARS, BARE_KEY_BITS = 20, 3.5
+"""Of what is behind `key=` alone, which is more often a key of a map."""
 
 
 class Span(NamedTuple):
@@ -34,11 +39,13 @@ def find(text: str) -> list[Span]:
     ['a8Kx92hQz71mPw0v']
     """
     lower = text.lower()
-    spans = [
-        span
-        for rule in (_provider_spans, _pem_spans, _url_spans, _header_spans, _named_spans)
-        for span in rule(text, lower)
-    ]
+    rules = (_provider_spans, _pem_spans, _url_spans, _header_spans, _named_spans, _element_spans)
+    spans = [span for rule in rules for span in rule(text, lower)]
+    return _apart([*spans, *_again(text, spans)])
+
+
+def _apart(spans: list[Span]) -> list[Span]:
+    """In order, what overlaps as one."""
     found: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.start, -span.end)):
         if not found or span.start >= found[-1].end:
@@ -46,6 +53,22 @@ def find(text: str) -> list[Span]:
         elif span.end > found[-1].end:
             found[-1] = found[-1]._replace(end=span.end)
     return found
+
+
+def _again(text: str, spans: list[Span]) -> Iterator[Span]:
+    """Where what was found behind a name stands once more, without one."""
+    known = {text[each.start : each.end]: each.kind for each in spans if each.kind in TOLD_BY_PLACE}
+    for value in [value for value in known if len(value) >= SHORTEST_AGAIN][:MOST_AGAIN]:
+        start = text.find(value)
+        while start >= 0:
+            end = start + len(value)
+            if not _within_word(text, start, end):
+                yield Span(start, end, known[value])
+            start = text.find(value, end)
+
+
+def _within_word(text: str, start: int, end: int) -> bool:
+    return text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()
 
 
 def is_secret_value(name: str, value: str) -> bool:
@@ -115,11 +138,13 @@ _NAMED = re.compile(
     r"""(?:secret|token|passw|pwd|passphrase|key|cred|auth)[\w.-]{0,40}"""
     # What closes the name, a type that is declared, and what assigns.
     r"""(?:\\?["'`\])]){0,3}(?:[ \t]{1,4}[A-Za-z][\w.]{0,20}(?=[ \t]{0,4}=))?[ \t]{0,20}"""
-    r"""(?::{1,3}=|[.+?]=|=>|={1,3}|\|\|:|:|,|>\s{0,20}(?=[^\s<]))[ \t]{0,20}(?:[=>|][ \t]?)?(?:[bru]?\\?["'`]{1,3})?"""
-    r"""([^\s"'`,;<>()\[\]{}\\&]{8,2000})""",
+    r"""(?P<sign>:{1,3}=|[.+?]=|=>|={1,3}|\|{1,2}|:|,|>\s{0,20}(?=[^\s<])|-(?=[ \t]{1,3}["'`]))"""
+    r"""[ \t]{0,20}(?:[=>|][ \t]?)?(?:[bru]?\\?["'`]{1,3})?"""
+    r"""(?P<value>[^\s"'`,;<>()\[\]{}\\&]{8,2000})""",
     re.I,
 )
-_NAME_BEFORE = re.compile(r"[\w.-]*\Z")
+_FLAG = re.compile(r"""(?<![\w-])--?([A-Za-z][\w-]{2,40})[ \t]{1,4}["']?([^\s"'`,;<>()\[\]{}\\$]{8,2000})""")
+_NAME, _NAME_BEFORE = re.compile(r"[\w.-]+"), re.compile(r"[\w.-]*\Z")
 
 
 def _named_spans(text: str, lower: str) -> Iterator[Span]:
@@ -128,12 +153,45 @@ def _named_spans(text: str, lower: str) -> Iterator[Span]:
     for match in _NAMED.finditer(text):
         start = max(0, match.start() - NAME_CHARS)
         before = _NAME_BEFORE.search(text, start, match.start())
-        name = re.split(
-            r"[^\w.-]", text[before.start() if before else match.start() : match.start(1)], maxsplit=1
-        )[0]
-        value = match[1].rstrip(".:!?*")
-        if len(value) >= SHORTEST and _key_like(name) and _random(value, name):
-            yield Span(match.start(1), match.start(1) + len(value), "named-secret")
+        place = match.start("value")
+        names = _NAME.findall(text, before.start() if before else match.start(), match.start("sign"))
+        name = next(filter(_key_like, names), names[0])
+        value = match["value"].rstrip(".:!?*")
+        if len(value) < SHORTEST or not _random(value, name):
+            continue
+        if _key_like(name) or (match["sign"] == "=" and _is_bare_key(name, value)):
+            yield Span(place, place + len(value), "named-secret")
+    for match in _FLAG.finditer(text):
+        if is_secret_value(match[1], match[2]):
+            yield Span(*match.span(2), "named-secret")
+
+
+def _is_bare_key(name: str, value: str) -> bool:
+    """
+    >>> [_is_bare_key("Key", value) for value in ("KRXaU9GK3f9yHG1FS-mbwhsIXdW22epH", "node-18-linux", "ab12" * 10)]
+    [True, False, False]
+    """
+    return (
+        name.lower() == "key"
+        and len(value) >= BARE_KEY_CHARS
+        and entropy(value) >= BARE_KEY_BITS
+        and not _HEX.fullmatch(value.replace("-", ""))
+    )
+
+
+_ELEMENT = re.compile(r"<([A-Za-z][\w.:-]{0,60})>([^<>]{16,2000})</")
+_PIECE = re.compile(r"[^\s{}\"'`,;()\[\]]{16,}")
+
+
+def _element_spans(text: str, lower: str) -> Iterator[Span]:
+    """In an XML element with a key-like name a credential may stand among other words."""
+    if "</" not in text:
+        return
+    for match in _ELEMENT.finditer(text):
+        if _key_like(match[1]):
+            for piece in _PIECE.finditer(text, *match.span(2)):
+                if _random(piece[0], match[1]):
+                    yield Span(*piece.span(), "named-secret")
 
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -187,7 +245,7 @@ _CODE = re.compile(
     r"[A-Za-z_$][A-Za-z_$]*\d{0,2}(?:\??\.[A-Za-z_$][A-Za-z_$]*\d{0,2})+\(?|[\w./@-]*/[\w./@-]*\.[a-z]{1,5}|[\w-]+\.(?:com|org|io|net|dev|py|ts|tsx|js|md|json|ya?ml|rs|go)\b.*"
 )
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
-_WORDY = re.compile(r"(?:[A-Za-z]{2,}[_./:-]?)+\d{0,3}")
+_WORDY = re.compile(r"(?:[A-Za-z]{2,}+[_./:-]?)++\d{0,3}")
 _PATH = re.compile(
     r"(?:~|\.{0,2})/[\w.@/-]+|[A-Za-z]:\\.*|https?:.*|sha\d{3}[-:].*|[\w-]+/[\w-]+(?:/[\w-]+)*"
 )

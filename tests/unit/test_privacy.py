@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -54,6 +55,12 @@ def test_it_cuts_keys_by_their_form(kind: str, key: str) -> None:
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq1x2y3z4a5b6c7d8e9f0\n-----END RSA PRIVATE KEY-----",
         'var apiToken string = "q83vTzA91kLmNx02pQ"',
         "<apiToken>\n  q83vTzA91kLmNx02pQ\n</apiToken>",
+        "<secret>{billing AQAAABAAA q83vTzA91kLmNx02pQ}</secret>",
+        "billing token - 'q83vTzA91kLmNx02pQ'",
+        "deploy --api-token q83vTzA91kLmNx02pQ",
+        "billingapikey token = 'q83vTzA91kLmNx02pQ'",
+        "| apiKey | q83vTzA91kLmNx02pQ |",
+        "GET https://example.org/v1?key=q83vTzA91kLmNx02pQ77",
     ],
 )
 def test_it_cuts_what_stands_behind_a_name(text: str) -> None:
@@ -63,6 +70,40 @@ def test_it_cuts_what_stands_behind_a_name(text: str) -> None:
     assert cleaner.redacted.total() == 1
     assert not any(secret in cut for secret in ("s7rong", "q83v", "t0ps3", "Zx81", "MIIE"))
     assert cut[:4] == text[:4] or cut == "[redacted:private-key]"
+
+
+def test_it_cuts_a_secret_wherever_it_stands_again() -> None:
+    """What is known by its name once is cut from the rest of the text too; a part of a longer word is not it."""
+    cleaner = Cleaner(redact=True)
+    text = "API_TOKEN=q83vTzA91kLmNx02pQ; then send q83vTzA91kLmNx02pQ, not q83vTzA91kLmNx02pQzz"
+    cut = "[redacted:named-secret]"
+    assert cleaner.text(text) == f"API_TOKEN={cut}; then send {cut}, not q83vTzA91kLmNx02pQzz"
+    assert cleaner.redacted == {"named-secret": 2}
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "ab",
+        "a-",
+        "key=",
+        "token - '",
+        "/a.",
+        "<a>",
+        "://",
+        "a@a.",
+        "eyJ",
+        "curl -u ",
+        "/home/",
+        "-----BEGIN PRIVATE KEY-----",
+    ],
+)
+def test_it_takes_time_in_proportion_to_the_text(unit: str) -> None:
+    """No text makes it think for long: neither one that repeats itself, nor such a one behind a name."""
+    begun = time.perf_counter()
+    for text in (unit * (20_000 // len(unit)), f"API_TOKEN='{unit * 40}0!a'", f"password: {unit * 400}!"):
+        Cleaner(redact=True, anonymize=True).text(text)
+    assert time.perf_counter() - begun < 5
 
 
 @pytest.mark.parametrize("text", LEFT)
@@ -102,6 +143,15 @@ def test_it_cuts_within_json() -> None:
     assert json.loads(cleaner.json(given)) == {"env": {"API_KEY": "[redacted:named-secret]"}, "n": 1.0}
     spelled = b'{ "n" : 1e2 }'
     assert cleaner.json(spelled) is spelled
+
+
+def test_it_cleans_names_of_members_that_tell() -> None:
+    """A path, an address or a key as a member's name is cleaned as a text is; members that become alike stay apart."""
+    given = {"/home/ada_l/a": 1, "/home/kim_z/a": 2, KEYS["github-token"]: 3, "path": "/home/ada_l/b"}
+    cleaner = Cleaner(redact=True, anonymize=True)
+    assert cleaner.value(given) == {
+        "/home/user/a": 1, "/home/user/a~2": 2, "[redacted:github-token]": 3, "path": "/home/user/b"
+    }  # fmt: skip
 
 
 @given(st.text(max_size=300))
