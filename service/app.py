@@ -15,7 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 from service.api.about import health, metrics, schema
 from service.api.auth import paths as auth
 from service.api.context import paths as context
-from service.api.evals import exporting, single
+from service.api.evals import exporting, folders, single
 from service.api.evals import paths as evals
 from service.api.gate import errors
 from service.api.gate.capacity import Capacity
@@ -103,6 +103,7 @@ def create_app(resources: Resources) -> Edge:
         openapi_config=None,
         logging_config=None,
         request_max_body_size=None,
+        on_startup=[lambda: folders.sweep(resources.settings.home)],
         on_shutdown=[desk.ledger.close],
         state=State({"desk": desk}),
     )

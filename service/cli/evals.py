@@ -6,16 +6,13 @@ import functools
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from service.cli import people
 from service.cli.flags import Verb, with_json, with_settings
 from service.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 FORMATS = (
     "deepeval", "deepeval-conversational", "openai", "openai-evals", "openai-finetune", "ragas", "ragas-multi", "promptfoo",

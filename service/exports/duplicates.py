@@ -1,4 +1,4 @@
-"""Cases that ask nearly the same, found in one pass and in 16 bytes a case: SimHash over shingles of words.
+"""Cases that ask nearly the same, found in one pass that keeps no texts: SimHash, 64 bits, over shingles of words.
 
 Two fingerprints that differ in at most 3 of 64 bits share one of four 16-bit bands, so only those are compared.
 (Charikar 2002; Manku, Jain and Das Sarma 2007, "Detecting near-duplicates for web crawling".)

@@ -12,6 +12,13 @@ from service.privacy.cleaning import Cleaner
 VERSION = 1
 HEADER_BYTES = 4000
 """More than that many servers and clients refuse in one header."""
+LEFT_OUT: tuple[list[str], ...] = (
+    [],
+    ["filters"],
+    ["filters", "options", "warnings"],
+    ["filters", "options", "warnings", "files"],
+)
+"""What goes first where it is larger; a file a case (`filesystem`) is a long list."""
 
 
 class File(msgspec.Struct, rename="camel"):
@@ -78,15 +85,22 @@ def manifest(
 
 
 def header(manifest: Manifest) -> str:
-    """As one line of ASCII; of a large one the parts without which a file can still be checked."""
-    for left_out in ((), ("filters",), ("filters", "warnings", "options")):
-        fields = {
-            name: value for name, value in msgspec.to_builtins(manifest).items() if name not in left_out
-        }
-        line = ascii_json(fields)
-        if len(line) <= HEADER_BYTES:
-            return line
-    return ascii_json({name: fields[name] for name in ("format", "version", "createdAt", "files")})
+    """As one line of ASCII. Of a large one parts are left out, told by `leftOut`: an archive has it whole."""
+    fields = msgspec.to_builtins(manifest)
+    lines = (ascii_json(without(fields, left_out)) for left_out in LEFT_OUT)
+    return next(
+        (line for line in lines if len(line) <= HEADER_BYTES),
+        ascii_json(without(fields, [name for name in fields if name not in ("format", "version")])),
+    )
+
+
+def without(fields: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """
+    >>> without({"a": 1, "b": 2}, ["a"]), without({"a": 1}, [])
+    ({'b': 2, 'leftOut': ['a']}, {'a': 1})
+    """
+    kept = {name: value for name, value in fields.items() if name not in names}
+    return kept | ({"leftOut": names} if names else {})
 
 
 def ascii_json(value: Any) -> str:

@@ -54,7 +54,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """Its external id; where another source has a session of that id too, with its source behind."""
     root: str
-    """The external id of the session that it belongs to: its own, or its parent's."""
+    """The external id at the top of its tree: its own, or that of the session whose sub-agents' sub-agent it is."""
     source: str
     created_at_ms: int
     title: str = ""

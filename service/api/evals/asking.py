@@ -105,8 +105,10 @@ def from_body(given: Mapping[str, Any], query: SetAsked) -> tuple[SetAsked, Sear
     """What a body asks for, above what the query says; and the search in it, if there is one. Errors: `RequestError`."""
     asked = msgspec.to_builtins(query) | {name: value for name, value in given.items() if value is not None}
     wanted = {name: value for name, value in asked.items() if name in SetAsked.__struct_fields__}
-    for name in ("status", "tool", "model", "project", "tags", "ids"):
+    for name in ("status", "tool", "model", "tags", "ids"):
         wanted[name] = list(pieces(wanted[name])) if name in given else wanted[name]
+    if isinstance(wanted["project"], str):
+        wanted["project"] = [wanted["project"]]
     return params.from_json(wanted, SetAsked), search_in(given)
 
 

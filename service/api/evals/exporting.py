@@ -1,20 +1,20 @@
 """Eval sets as files. The file is made whole before its first byte is sent: its head says what it holds.
 
-Rule: memory stays flat whatever the set; the file lies below the home until it is sent, and no transaction is open while
-a slow reader takes it.
+Rule: memory stays flat whatever the set; the file lies below the home until it is sent (`folders`), and no transaction is
+open while a slow reader takes it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from service.api import examples, shapes
 from service.api.evals import asking
 from service.api.evals.asking import SetAsked, SetBody
+from service.api.evals.folders import Folder, sweep
 from service.api.evals.making import make
 from service.api.evals.selecting import NONE_FIT, Selection, select
 from service.api.gate.routes import Answer, Call, route
@@ -60,22 +60,24 @@ async def export(call: Call, asked: SetAsked, search: SearchAsked | None) -> Ans
     """Errors: `RequestError`; `NotFound` when no session or none of its turns fits."""
     asking.shares(asked)
     selection = await select(call, asked, search)
-    folder = tempfile.TemporaryDirectory(prefix="export-", dir=call.resources.settings.home)
+    home = call.resources.settings.home
+    await asyncio.to_thread(sweep, home)
+    folder = Folder(home)
     try:
         return await made(call, asked, search, selection, folder)
     except BaseException as error:
-        folder.cleanup()
+        folder.close()
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise NoRoom(FULL) from error
         raise
 
 
 async def made(
-    call: Call, asked: SetAsked, search: SearchAsked | None, selection: Selection, folder: tempfile.TemporaryDirectory[str]
+    call: Call, asked: SetAsked, search: SearchAsked | None, selection: Selection, folder: Folder
 ) -> Answer:  # fmt: skip
     stem = f"backscroll-{asked.format}-{call.now:%Y-%m-%d}"
     writer = Writer(
-        Path(folder.name), asked.format, stem=stem, metadata=asked.include_metadata, archive=asked.archive
+        folder.path, asked.format, stem=stem, metadata=asked.include_metadata, archive=asked.archive
     )
     cleaner = Cleaner(redact=asked.redact, anonymize=asked.anonymize)
 
@@ -101,7 +103,7 @@ async def made(
     return Answer(b"", headers=headers, media_type=MEDIA_TYPES[writer.ending], stream=sent(path, folder))
 
 
-async def sent(path: Path, folder: tempfile.TemporaryDirectory[str]) -> AsyncIterator[bytes]:
+async def sent(path: Path, folder: Folder) -> AsyncIterator[bytes]:
     """The file in pieces; the folder goes with it, also where nobody reads on."""
     with folder, path.open("rb") as file:
         while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):

@@ -59,7 +59,7 @@ def about_of(row: Mapping[str, Any]) -> About:
     return About(
         id=ids.session(row["id"]),
         name=f"{name}@{row['source']}" if row["shares_id"] else name,
-        root=row["parent_external_id"] or name,
+        root=row["root_external_id"],
         source=row["source"],
         created_at_ms=shapes.epoch_ms(row["created_at"]),
         title=row["title"] or "",

@@ -12,8 +12,11 @@ from stored import ABOUT, call, result, row
 from service.exports.duplicates import Duplicates
 from service.exports.formats import FORMATS, FormatName
 from service.exports.formats.promptfoo import plain
+from service.exports.manifest import HEADER_BYTES, File, header, manifest
 from service.exports.model import Case
+from service.exports.tallying import Tally
 from service.exports.turns import Wanted, build
+from service.privacy.cleaning import Cleaner
 
 ROWS = [
     row("system", "Be brief."),
@@ -138,3 +141,18 @@ def test_it_finds_questions_that_are_nearly_the_same() -> None:
     seen.add("c", "Write the release notes of the version that we shipped yesterday, for people.", "train")
     assert (seen.count, seen.leaks) == (1, 1)
     assert (seen.pairs[0].first, seen.pairs[0].second) == ("a", "b")
+
+
+def test_it_tells_a_manifest_that_fits_a_header() -> None:
+    """However many files a set has, the header stays small, keeps the counts, and says what it leaves out."""
+    files = [File(f"cases/s{number}.txt", 1000, "0" * 64, 1) for number in range(5000)]
+    tally = Tally(sessions=5000, cases=5000)
+    told, small = (
+        json.loads(header(manifest("filesystem", tally, Cleaner(), some, filters={}, options={}, now_ms=0)))
+        for some in (files, files[:1])
+    )
+    assert len(json.dumps(told)) <= HEADER_BYTES
+    assert told["counts"]["testCases"] == 5000
+    assert "files" in told["leftOut"]
+    assert "leftOut" not in small
+    assert small["files"][0]["bytes"] == 1000
