@@ -7,12 +7,26 @@ first moment in the zone and ends where the next begins, so that it has 23, 24 o
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
 MOMENT = pl.Datetime("us", "UTC")
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
+
+
+def known(name: str) -> bool:
+    """Whether there is a zone of this name.
+
+    >>> known("Asia/Kathmandu"), known("Mars/Base"), known("")
+    (True, False, False)
+    """
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return False
+    return True
 
 
 def start(day: date, zone: tzinfo) -> datetime:

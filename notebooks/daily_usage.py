@@ -14,8 +14,9 @@ with app.setup:
     from great_tables import GT
 
     from analytics import charts as looks
+    from analytics import zones
     from analytics.reports import exported, projection
-    from service.looking import picking
+    from service.looking import live, picking
 
     LONGEST_DAYS = 366
 
@@ -54,14 +55,29 @@ def _():
     span = mo.ui.slider(7, LONGEST_DAYS, value=42, label="days", show_value=True)
     tz = mo.ui.text(value="UTC", label="time zone (IANA)")
     by = mo.ui.dropdown(["model", "project", "source"], value="model", label="cut by")
-    again = mo.ui.refresh(options=["10s", "1m", "10m"], label="read again")
-    mo.hstack([span, tz, by, again], justify="start", wrap=True)
-    return again, by, span, tz
+    mo.hstack([span, tz, by], justify="start", wrap=True)
+    return by, span, tz
 
 
 @app.cell(hide_code=True)
-def _(again, place, span, tz):
-    again.value  # a tick reads again
+def _():
+    changes, tell = mo.state(0)
+    return changes, tell
+
+
+@app.cell(hide_code=True)
+def _(place, tell):
+    followed = live.watch(place, tell)
+    return (followed,)
+
+
+@app.cell(hide_code=True)
+def _(changes, place, span, tz):
+    changes()  # reads again when the service has something new
+    mo.stop(
+        not zones.known(tz.value),
+        mo.md(f"**There is no time zone `{tz.value}`**: give a name of IANA's, such as `Europe/Berlin`."),
+    )
     today = datetime.now(ZoneInfo(tz.value)).date()
     first = today - timedelta(days=span.value - 1)
     known = place.days(first=min(first, today - timedelta(days=90)), last=today, tz=tz.value)
@@ -87,13 +103,13 @@ def _(days, known, today):
 
 
 @app.cell(hide_code=True)
-def _(by, days, figures, first, month, place, today, tz):
+def _(by, days, figures, first, followed, month, place, today, tz):
     ranked = exported.summed(days.drop_nulls(by.value), [by.value])
     top = ranked.row(0, named=True) if ranked.height else None
     said = [
         f"Read from **{place.name}**, {first} to {today}, days of {tz.value}.",
         f"**{figures['costUsd']:,.2f} US dollars** and **{figures['totalTokens'] / 1e6:,.2f} million tokens** "
-        f"on {figures['activeDays']} days with a message.",
+        f"on {figures['activeDays']} days with a message{'; it is read again when that changes' if followed else ''}.",
     ]
     if top and figures["costUsd"]:
         share = top["costUsd"] / figures["costUsd"]

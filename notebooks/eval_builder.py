@@ -81,7 +81,7 @@ def _(place, wanted):
         place.client is None and place.cases() is None,
         mo.md("There is no eval set here: give a service, or a set that was exported with `format=parquet`."),
     )
-    preview = place.client.preview_set(wanted) if place.client else None
+    preview = picking.answered(lambda: place.client.preview_set(wanted)) if place.client else None
     if place.client:
         with TemporaryDirectory() as _folder:
             _file = Path(_folder) / "set.parquet"
@@ -194,7 +194,8 @@ def _():
 def _(label_now, place, status, tag, wanted):
     mo.stop(not label_now.value or place.client is None)
     _set = {"evalReady": True, "evalStatus": status.value} | ({"addTags": [tag.value]} if tag.value else {})
-    labelled = place.client.label_many(search={"q": wanted["q"], "limit": wanted["limit"]}, set=_set)
+    _found = {"q": wanted["q"], "limit": wanted["limit"]}
+    labelled = picking.answered(lambda: place.client.label_many(search=_found, set=_set))
     mo.md(f"**{labelled['sessions']} sessions** are marked as ready and {status.value}.")
     return
 
@@ -202,16 +203,21 @@ def _(label_now, place, status, tag, wanted):
 @app.cell(hide_code=True)
 def _():
     format = mo.ui.dropdown(FORMATS, value="deepeval", label="3. export as")
+    archive = mo.ui.switch(label="a zip with the manifest and a file a split")
     target = mo.ui.text(value="evals.json", label="into the file")
     export_now = mo.ui.run_button(label="Export")
-    mo.hstack([format, target, export_now], justify="start")
-    return export_now, format, target
+    mo.hstack([format, archive, target, export_now], justify="start", wrap=True)
+    return archive, export_now, format, target
 
 
 @app.cell(hide_code=True)
-def _(export_now, format, place, target, wanted):
+def _(archive, export_now, format, place, target, wanted):
     mo.stop(not export_now.value or place.client is None)
-    _told = sets.write(place.client, wanted | {"format": format.value}, Path(target.value).expanduser())
+    _order, _file = (
+        wanted | {"format": format.value, "archive": archive.value},
+        Path(target.value).expanduser(),
+    )
+    _told = picking.answered(lambda: sets.write(place.client, _order, _file))
     mo.md(
         f"**{_told['x-export-testcases']} cases** of {_told['x-export-sessions']} sessions are in `{target.value}`."
     )

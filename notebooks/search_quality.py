@@ -165,7 +165,7 @@ def _():
 @app.cell(hide_code=True)
 def _(place, query):
     mo.stop(place.client is None, mo.md("Parquet cannot be searched: queries need a service."))
-    lists = searches.ask(place.client, query.value)
+    lists = picking.answered(lambda: searches.ask(place.client, query.value))
     return (lists,)
 
 

@@ -7,18 +7,20 @@ that; `marimo run notebooks/daily_usage.py -- --parquet FOLDER` reads Parquet.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import marimo as mo
 
 from service.client import Client
+from service.errors import BackscrollError
 from service.looking import trial
 from service.looking.places import Folder, Place, Service
 from service.settings import from_environment
 
 SAMPLE, SERVICE, PARQUET = "the bundled sample", "a service", "Parquet"
+Answer = TypeVar("Answer")
 PLACES = (SAMPLE, SERVICE, PARQUET)
 
 
@@ -43,7 +45,25 @@ def usual() -> dict[str, str]:
 
 
 def opened(asked: Mapping[str, str] | None, *, searched: bool = False) -> Place:
-    """The place that a form's value names; `searched`: once the sample can be searched by meaning. Errors: `SettingError`, `Unreachable`, in words for the reader."""
+    """The place that a form's value names, which answers; `searched`: once the sample can be searched by meaning. Errors: as `answered`."""
+    return answered(lambda: reached(asked, searched=searched))
+
+
+def answered(question: Callable[[], Answer]) -> Answer:
+    """The answer; a reader in a browser gets a refusal's sentence in place of the cell's output, and no traceback.
+
+    Errors: a program gets the error.
+    """
+    try:
+        return question()
+    except BackscrollError as error:
+        if mo.running_in_notebook():
+            mo.stop(True, mo.callout(str(error), kind="warn"))
+        raise
+
+
+def reached(asked: Mapping[str, str] | None, *, searched: bool) -> Place:
+    """Errors: `SettingError`, `Unreachable`, `Unauthorized`."""
     told = {**usual(), **(asked or {})}
     if told["where"] == PARQUET:
         return Folder(Path(told["path"]).expanduser())
@@ -51,6 +71,7 @@ def opened(asked: Mapping[str, str] | None, *, searched: bool = False) -> Place:
         settings = from_environment()
         usual_one = told["url"] == settings.base_url and not told["key"]
         client = Client.of(settings) if usual_one else Client(told["url"], told["key"])
+        client.sessions(limit=1)
         return Service(client, f"the service at {told['url']}")
     client = trial.sample_client()
     if searched:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from service.client import Client
+from service.errors import SettingError
 
 LENGTHS = ("input", "output")
 
@@ -26,9 +28,21 @@ def cases(file: Path) -> pl.DataFrame:
 
 
 def write(client: Client, asked: Mapping[str, Any], file: Path) -> Mapping[str, str]:
-    """Export what is asked for into a file; the answer's headers say what it holds. Errors: those of an export."""
-    with file.open("wb") as out:
-        return client.export_set(asked, out.write)
+    """Export what is asked for into a file, which stays as it was where that fails; the answer's headers say what it holds.
+
+    Errors: those of an export; `SettingError` where the file cannot be written.
+    """
+    partial = file.with_name(f"{file.name}.part")
+    try:
+        with partial.open("wb") as out:
+            told = client.export_set(asked, out.write)
+        partial.replace(file)
+    except OSError as error:
+        raise SettingError(f"{file} cannot be written: {error.strerror}.") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+    return told
 
 
 def leaks(told: pl.DataFrame) -> list[str]:

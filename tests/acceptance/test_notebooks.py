@@ -20,8 +20,9 @@ from http_service import HttpService
 from analytics import charts
 from service import sample as bundled
 from service.client import Client
+from service.errors import RequestError, SettingError, Unauthorized
 from service.jobs import rollup, sample
-from service.looking import places, sets
+from service.looking import picking, places, sets
 from service.looking.places import Folder, Place, Service
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,20 @@ NAMES = sorted(file.stem for file in (ROOT / "notebooks").glob("*.py"))
 PNG = b"\x89PNG\r\n\x1a\n"
 TOLD = 40
 """Characters of a message that stand nowhere else."""
+
+GUARD = """
+import os, sys
+
+def note(event, given):
+    place = given[0] if event == "socket.getaddrinfo" else given[1] if event in ("socket.connect", "socket.sendto") else None
+    host = place[0] if isinstance(place, tuple) else place
+    if host and not str(host).startswith("/"):
+        with open(os.environ["SPOKEN_TO"], "a") as file:
+            print(host.decode() if isinstance(host, bytes) else host, file=file)
+
+sys.addaudithook(note)
+"""
+"""Notes whom a Python process, and those that it starts, speak to."""
 
 Run = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -131,7 +146,7 @@ def test_it_shows_the_figures_of_the_api(place: Service, tz: str) -> None:
         "span": ui.slider(7, 366, value=60),
         "by": ui.dropdown(["model"], value="model"),
     }
-    figures = run("daily_usage", place, again=ui.text(value=""), **controls)[1]["figures"]
+    figures = run("daily_usage", place, **controls)[1]["figures"]
     client = place.client
     assert client is not None
     today = date.fromisoformat(client.usage("daily", tz=tz)["to"])
@@ -173,6 +188,21 @@ def test_it_reads_a_file_of_the_usage_export(
     assert "A file of days has no hours" in shown(outputs)
 
 
+def test_it_says_in_a_sentence_what_is_refused(place: Service, tmp_path: Path) -> None:
+    """A key that is none, a set that is empty, a file that cannot be written: an error with a sentence, and no file is harmed."""
+    client = place.client
+    assert client is not None
+    with pytest.raises(Unauthorized, match="key"):
+        picking.opened({"where": picking.SERVICE, "url": client.url, "key": "osk_no", "path": ""})
+    kept = tmp_path / "set.json"
+    kept.write_text("mine")
+    with pytest.raises(RequestError, match="split must be"):
+        sets.write(client, {"q": "test", "split": "0.5"}, kept)
+    with pytest.raises(SettingError, match="cannot be written"):
+        sets.write(client, {"q": "test"}, tmp_path / "none" / "set.json")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("set.json", "mine")]
+
+
 def test_it_scores_your_marks(place: Service) -> None:
     """Marks give nDCG for each of the three lists, over several queries, and the best is named."""
     client = place.client
@@ -190,39 +220,53 @@ def test_it_scores_your_marks(place: Service) -> None:
     assert "By your marks of 2 queries" in made["conclusions"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_it_becomes_a_jupyter_notebook(name: str, tmp_path: Path) -> None:
-    """`marimo export ipynb` writes it, with all cells."""
-    target = tmp_path / f"{name}.ipynb"
-    command = [
-        sys.executable,
-        "-m",
-        "marimo",
-        "export",
-        "ipynb",
-        str(ROOT / "notebooks" / f"{name}.py"),
-        "-o",
-        str(target),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+@pytest.fixture(scope="module")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with each notebook as Jupyter's, made by `marimo export ipynb` with nothing sent to anybody."""
+    folder = tmp_path_factory.mktemp("ipynb")
+    program = (
+        "import runpy, sys\n"
+        "for name, source in zip(sys.argv[1::2], sys.argv[2::2]):\n"
+        "    sys.argv = ['marimo', 'export', 'ipynb', source, '-o', name]\n"
+        "    try: runpy.run_module('marimo', run_name='__main__')\n"
+        "    except SystemExit as end: assert not end.code, end\n"
+    )
+    files = [text for name in NAMES for text in (f"{name}.ipynb", str(ROOT / "notebooks" / f"{name}.py"))]
+    alone(folder, "-c", program, *files)
+    return folder
+
+
+def alone(folder: Path, *arguments: str) -> None:
+    """Run Python in a folder that is its home, with nothing set, and hold that it spoke to this machine only."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("BACKSCROLL_")}
+    (folder / "sitecustomize.py").write_text(GUARD)
+    spoken = folder / "spoken-to"
+    told = bare | {
+        "PYTHONPATH": f"{folder}:{ROOT}",
+        "TMPDIR": str(folder),
+        "HOME": str(folder),
+        "SPOKEN_TO": str(spoken),
+    }
+    done = subprocess.run(
+        [sys.executable, *arguments], env=told, capture_output=True, text=True, check=False, cwd=folder
+    )
     assert done.returncode == 0, done.stderr
-    cells = json.loads(target.read_text())["cells"]
+    hosts = set(spoken.read_text().split()) if spoken.exists() else set()
+    assert hosts <= {"127.0.0.1", "::1", "localhost"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_becomes_a_jupyter_notebook(jupyter: Path, name: str) -> None:
+    """`marimo export ipynb` writes it, with all cells."""
+    cells = json.loads((jupyter / f"{name}.ipynb").read_text())["cells"]
     assert sum(cell["cell_type"] == "code" for cell in cells) > 8
 
 
 def test_it_runs_on_the_sample_without_any_set_up(tmp_path: Path) -> None:
-    """As a program, with nothing set: it starts a service with the sample, reads it, and leaves nothing behind."""
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("BACKSCROLL_")}
-    told = bare | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    """As a program, with nothing set: it starts a service with the sample, reads it, and speaks to nobody else."""
     tmp_path.chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "notebooks" / "daily_usage.py")],
-        env=told,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    alone(tmp_path, str(ROOT / "notebooks" / "daily_usage.py"))
+    assert (tmp_path / "spoken-to").read_text().split().count("127.0.0.1") > 3
 
 
 def test_it_answers_the_ten_questions(place: Service, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
