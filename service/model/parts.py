@@ -45,6 +45,7 @@ _TYPES: dict[str, PartType] = {
     "input-image": "image",
     "file": "file",
 }
+_TOOLS = ("tool-call", "tool-result")
 _UNSEARCHED = frozenset(
     {"type", "id", "toolCallId", "toolName", "isError", "status", "signature", "cache_control"}
 )
@@ -102,7 +103,9 @@ def fields(text: str | None, parts: Sequence[Part]) -> list[Field]:
 
 def tool_names(parts: Iterable[Part]) -> tuple[str, ...]:
     """The tools that a message calls or has results of, each once, in their order; long names are cut."""
-    heads = (_HEADS.decode(part.content) for part in parts if part.type in ("tool-call", "tool-result"))
+    # Most results name none: their bytes are looked at once, and not decoded.
+    named = (part.content for part in parts if part.type in _TOOLS and b"toolName" in part.content)
+    heads = map(_HEADS.decode, named)
     return tuple(dict.fromkeys(name for head in heads if (name := _one_line(head.tool_name))))
 
 

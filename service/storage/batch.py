@@ -17,7 +17,7 @@ import msgspec
 from service.model.message import MessageWrite
 from service.model.session import SessionWrite
 from service.storage import filling
-from service.storage.arrays import array, columns
+from service.storage.arrays import array, columns, tuple_columns
 from service.storage.attempts import Overtaken
 from service.storage.database import Connection
 from service.storage.plans import Met, Plan, Taken, Written
@@ -312,44 +312,43 @@ class Batch:
                 stored |= {key_of(row): row for row in await cursor.fetchall()}
         said = [(row["id"], row["inserted"], plan.met.messages[key].parts) for key, row in stored.items()]
         replaced = [id for id, inserted, parts in said if parts is not None and not inserted]
-        parts = [
-            {"message_id": id, "ordinal": ordinal, "type": part.type, "content": part.content}
+        rows = [
+            (id, ordinal, part.type, part.content)
             for id, _, parts in said
             for ordinal, part in enumerate(parts or ())
         ]
         async with self.conn.pipeline():
             if replaced:
                 await self.conn.execute(SQL["delete_parts"], self.common | {"message_ids": replaced})
-            if parts:
-                await self.conn.execute(SQL["insert_parts"], self.common | columns(parts, PART_COLUMNS))
+            if rows:
+                await self.conn.execute(SQL["insert_parts"], self.common | tuple_columns(rows, PART_COLUMNS))
         return stored
 
     async def note(self, met: Met, stored: Mapping[Key, Mapping[str, Any]]) -> None:
         """Keep by which names messages are known, and which raw lines they were read from."""
         ids = met.ids | {key: row["id"] for key, row in stored.items()}
-        records = [
-            {"session_id": session_id, "record_id": record_id, "message_id": ids[key], "origin": origin}
-            for (session_id, record_id), (key, origin) in met.records.items()
-        ]
-        added: list[dict[str, Any]] = []
-        anew: list[dict[str, Any]] = []
+        new: list[tuple[int, str, int, str]] = []
+        told: list[tuple[int, str, int, str]] = []
+        for name, (key, origin) in met.records.items():
+            (told if name in met.told else new).append((*name, ids[key], origin))
+        moved = [(*name, ids[met.records[name][0]], met.records[name][1]) for name in met.moved]
+        added: list[tuple[int, str, str]] = []
+        anew: list[tuple[int, str, str]] = []
         for (key, stream), offsets in met.lines.items():
-            row = {"message_id": ids[key], "stream": stream, "offsets": " ".join(map(str, sorted(offsets)))}
-            (anew if (key[0], stream) in met.anew else added).append(row)
-        new = [row for row in records if (row["session_id"], row["record_id"]) not in met.told]
-        told = [row for row in records if (row["session_id"], row["record_id"]) in met.told]
+            line = (ids[key], stream, " ".join(map(str, sorted(offsets))))
+            (anew if (key[0], stream) in met.anew else added).append(line)
         async with self.conn.pipeline():
-            if new:
-                await self.conn.execute(SQL["insert_records"], self.common | columns(new, RECORD_COLUMNS))
-            if told:
-                await self.conn.execute(SQL["update_records"], self.common | columns(told, RECORD_COLUMNS))
-            if met.moved:
-                rows = [row for row in records if (row["session_id"], row["record_id"]) in met.moved]
-                await self.conn.execute(SQL["move_names"], self.common | columns(rows, RECORD_COLUMNS))
-            if added:
-                await self.conn.execute(SQL["add_lines"], self.common | columns(added, LINE_COLUMNS))
-            if anew:
-                await self.conn.execute(SQL["replace_lines"], self.common | columns(anew, LINE_COLUMNS))
+            for statement, records in (
+                ("insert_records", new),
+                ("update_records", told),
+                ("move_names", moved),
+            ):
+                if records:
+                    params = self.common | tuple_columns(records, RECORD_COLUMNS)
+                    await self.conn.execute(SQL[statement], params)
+            for statement, lines in (("add_lines", added), ("replace_lines", anew)):
+                if lines:
+                    await self.conn.execute(SQL[statement], self.common | tuple_columns(lines, LINE_COLUMNS))
 
     async def ids(self, keys: Sequence[Key]) -> dict[Key, int]:
         if not keys:

@@ -7,8 +7,9 @@ updated last. What was deleted stays deleted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
 
 import msgspec
 
@@ -74,47 +75,51 @@ def decide(
     by_external_id: dict[str, list[Existing]] = {}
     for session in existing:
         by_external_id.setdefault(session.external_id, []).append(session)
+    sources_deleted: dict[str, set[str]] = {}
+    for source, external_id in deleted:
+        sources_deleted.setdefault(external_id, set()).add(source)
     targets: dict[Ref, Target] = {}
-    for ref in sorted(set(refs), key=lambda ref: (ref.external_id, ref.source is None, ref.source or "")):
-        candidates = by_external_id.get(ref.external_id, [])
-        targets[ref] = (
-            with_source(ref.external_id, ref.source, candidates, deleted, targets)
-            if ref.source is not None
-            else without_source(ref, candidates, deleted, targets)
-        )
+    in_turn = sorted(set(refs), key=lambda ref: (ref.external_id, ref.source is None, ref.source or ""))
+    # Only what bears the same external id can matter: a request may name thousands.
+    for external_id, same in groupby(in_turn, key=lambda ref: ref.external_id):
+        candidates = by_external_id.get(external_id, [])
+        gone, decided = sources_deleted.get(external_id, set()), list[Target]()
+        for ref in same:
+            targets[ref] = (
+                with_source(external_id, ref.source, candidates, gone, decided)
+                if ref.source is not None
+                else without_source(external_id, candidates, gone, decided)
+            )
+            decided.append(targets[ref])
     return targets
 
 
 def with_source(
-    external_id: str,
-    source: str,
-    candidates: list[Existing],
-    deleted: Collection[tuple[str, str]],
-    decided: Mapping[Ref, Target],
+    external_id: str, source: str, candidates: list[Existing], gone: set[str], decided: Sequence[Target]
 ) -> Target:
+    """`gone`: the sources of which it was deleted; `decided`: the targets of its other refs so far."""
     for session in candidates:
         if session.source == source:
             return Found(session.id, source, adopts=session.source_provisional)
-    if (source, external_id) in deleted:
+    if source in gone:
         return Deleted(external_id)
-    taken = {target.id for target in decided.values() if isinstance(target, Found) and target.adopts}
+    taken = {target.id for target in decided if isinstance(target, Found) and target.adopts}
     for session in candidates:
         if session.source_provisional and session.id not in taken:
             return Found(session.id, source, adopts=True)
-    if ("", external_id) in deleted:
+    if "" in gone:
         return Deleted(external_id)
     return Missing(external_id, source, source_provisional=False)
 
 
 def without_source(
-    ref: Ref, candidates: list[Existing], deleted: Collection[tuple[str, str]], decided: Mapping[Ref, Target]
+    external_id: str, candidates: list[Existing], gone: set[str], decided: Sequence[Target]
 ) -> Target:
     if candidates:
         latest = max(candidates, key=lambda session: (session.updated_at, session.id))
         return Found(latest.id, latest.source)
-    named = [target for other, target in decided.items() if other.external_id == ref.external_id]
-    if named:
-        return named[0]
-    if any(external_id == ref.external_id for _, external_id in deleted):
-        return Deleted(ref.external_id)
-    return Missing(ref.external_id, ASSUMED_SOURCE, source_provisional=True)
+    if decided:
+        return decided[0]
+    if gone:
+        return Deleted(external_id)
+    return Missing(external_id, ASSUMED_SOURCE, source_provisional=True)

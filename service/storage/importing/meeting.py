@@ -144,10 +144,13 @@ async def _by_words(batch: Batch, unknown: Mapping[Key, MessageWrite]) -> dict[K
     for row in await (await batch.conn.execute(SQL["waiting"], params)).fetchall():
         waiting.setdefault(row["session_id"], []).append((row["id"], row["role"], row["text_key"]))
     answers: dict[Key, int | None] = {}
+    mine: dict[int, list[Key]] = {}
+    for key in unknown:
+        mine.setdefault(key[0], []).append(key)
     for session_id, there in waiting.items():
-        mine = [key for key in unknown if key[0] == session_id]
-        found = twins.answer([(unknown[key].role, keys[key]) for key in mine], there)
-        answers |= dict(zip(mine, found, strict=True))
+        asking = mine[session_id]
+        found = twins.answer([(unknown[key].role, keys[key]) for key in asking], there)
+        answers |= dict(zip(asking, found, strict=True))
     return answers
 
 

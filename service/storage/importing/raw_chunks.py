@@ -122,22 +122,23 @@ async def _without_covered(
         near.pop(key, None)
     if not near:
         return changes
-    kept: dict[tuple[int, str, int], dict[int, bytes]] = {}
-    rows = await (await conn.execute(SQL["bytes"], _keys(workspace_id, near))).fetchall()
-    for row in rows:
+    kept: dict[Place, dict[int, dict[int, bytes]]] = {}
+    for row in await (await conn.execute(SQL["bytes"], _keys(workspace_id, near))).fetchall():
         lines = lines_of(row["offsets"], row["sizes"], row["zstd"])
-        kept[row["session_id"], row["stream"], row["first_offset"]] = dict(lines)
+        kept.setdefault((row["session_id"], row["stream"]), {})[row["first_offset"]] = dict(lines)
     put, drop = [], list(changes.drop)
     replaced = {(session, chunk.stream, chunk.offsets[0]) for session, chunk in changes.put}
     for session, chunk in changes.put:
         mine = dict(lines_of(chunk.offsets, chunk.sizes, chunk.data))
-        others = {key: lines for key, lines in kept.items() if key[:2] == (session, chunk.stream)}
-        if any(mine.items() <= lines.items() for key, lines in others.items() if key not in replaced):
+        others = {
+            key: lines
+            for first, lines in kept.get((session, chunk.stream), {}).items()
+            if (key := (session, chunk.stream, first)) not in replaced
+        }
+        if any(mine.items() <= lines.items() for lines in others.values()):
             continue
         put.append((session, chunk))
-        drop += [
-            key for key, lines in others.items() if lines.items() <= mine.items() and key not in replaced
-        ]
+        drop += [key for key, lines in others.items() if lines.items() <= mine.items()]
     return Changes(put, sorted(set(drop)))
 
 
