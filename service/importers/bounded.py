@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from service.importers import totals
 from service.importers.model import (
     Format,
     Found,
@@ -32,7 +33,7 @@ from service.model.session import SessionWrite
 MOST_RECORDS = 10_000
 _LINES = {"title": bounds.MAX_LINE_CHARS, "project_path": bounds.MAX_LINE_CHARS}
 _NAMES = dict.fromkeys(("project_name", "model", "provider", "status"), bounds.MAX_NAME_CHARS)
-_COUNTS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens", "duration_ms")
+_COUNTS = (*totals.NAMES, "duration_ms")
 _LAST = bounds.EPOCH + timedelta(milliseconds=bounds.LAST_MS)
 
 

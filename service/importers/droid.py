@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from service.importers import blocks, record
+from service.importers import blocks, record, totals
 from service.importers.clock import from_epoch, from_iso
 from service.importers.model import Format, Found, FoundSession, Line, Parser, Place, Resume, State
 from service.importers.names import unknown_type
@@ -34,7 +34,6 @@ _PLACEHOLDER_TITLES = ("New Session", "Untitled Session")
 _INJECTED = re.compile(r"\s*<(system-reminder|system-notification|environment_context)>", re.IGNORECASE)
 _COUNTS = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheCreationTokens")
 _MESSAGE_COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-_TOTALS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
 _OF_SESSION = ("owner", "version", "hostId", "forkedAtMessageId", "callingToolUseId", "decompSessionType")
 _OF_SETTINGS = ("reasoningEffort", "autonomyMode", "providerLock", "apiProviderLock", "archivedAt")
 _OF_MESSAGE = (
@@ -99,16 +98,13 @@ class _Droid:
         said = {key: record.value(raw) for key, raw in entry.items()}
         usage = said.get("tokenUsage")
         counts = usage if isinstance(usage, dict) else {}
-        totals: dict[str, Any] = {
-            total: record.count(counts.get(key)) for total, key in zip(_TOTALS, _COUNTS, strict=True)
-        }
         return self._running.says(
             line,
             self._running.root(),
             model=name(said.get("model")),
             duration_ms=record.count(said.get("assistantActiveTimeMs")),
             attrs=facts(said, _OF_SETTINGS) | ({"usage": counts} if counts else {}),
-            **totals,
+            **totals.fields(record.count(counts.get(key)) for key in _COUNTS),
         )
 
     def _compaction(self, line: int, entry: Members) -> Found:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
-from service.importers import blocks, record
+from service.importers import blocks, record, totals
 from service.importers.clock import Clock, from_ms, to_ms
 from service.importers.model import FoundMessage, FoundSession, LeftOut, State
 from service.importers.names import last_folder
@@ -161,10 +161,8 @@ class Running:
         return known
 
     def _add(self, known: dict[str, Any], usage: Usage, replaces: Usage) -> None:
-        sums = known.setdefault("sums", {})
-        for name, new, old in zip(_TOTALS, usage[:4], replaces[:4], strict=True):
-            if added := (new or 0) - (old or 0):
-                sums[name] = sums.get(name, 0) + added
+        added = totals.minus(usage[:4], replaces[:4])
+        known["sums"] = totals.fields(totals.plus(totals.of(known.get("sums", {})), added))
         if cost := (usage.cost_usd or 0) - (replaces.cost_usd or 0):
             known["cost"] = str(Decimal(known.get("cost", "0")) + cost)
 
@@ -179,9 +177,6 @@ class Running:
             cost_usd=cost if cost > 0 else None,
             **{**sums, **fields},
         )
-
-
-_TOTALS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
 def project(cwd: Any) -> dict[str, str]:

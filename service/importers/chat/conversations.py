@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from service.importers import record
+from service.importers import record, totals
 from service.importers.chat import turns
 from service.importers.chat.turns import Members, Said
 from service.importers.clock import Clock, from_ms, to_ms
@@ -54,7 +54,6 @@ KEPT_IDS = 64
 
 _LISTS = ("messages", "conversations", "conversation")
 _IDS = ("id", "conversation_id", "conversationId", "session_id", "sessionId", "thread_id", "uuid")
-_COUNTS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
 class Talk(msgspec.Struct):
@@ -193,7 +192,7 @@ def _message(talk: Talk, said: Said, line: Line, *, model: str | None = None) ->
     created_at = clock.at("", said.told_at)
     talk.clock = clock.state
     talk.messages += 1
-    talk.totals = {name: talk.totals.get(name, 0) + said.usage.get(name, 0) for name in _COUNTS}
+    talk.totals = totals.fields(totals.plus(totals.of(talk.totals), totals.of(said.usage)))
     if said.role == "assistant":
         talk.model = said.model or model or talk.model
     if created_at is not None and talk.begun is None:
@@ -224,7 +223,7 @@ def _message(talk: Talk, said: Said, line: Line, *, model: str | None = None) ->
 def _session(talk: Talk, item: Members) -> SessionWrite:
     """What is known of a session by now; `item` is the conversation's own object, if it has one."""
     told = turns.usage(record.value(item.get("usage")))
-    counts = {name: talk.totals.get(name) or told.get(name) or None for name in _COUNTS}
+    counts = {name: talk.totals.get(name) or told.get(name) or None for name in totals.NAMES}
     begun = None if talk.begun is None else from_ms(talk.begun)
     return SessionWrite(
         external_id=talk.session,

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from service.importers import clock, record
+from service.importers import clock, record, totals
 from service.importers.claude_code.drafts import Draft
 from service.importers.claude_code.naming import SOURCE
 from service.importers.claude_code.usage import Usage
@@ -126,10 +126,7 @@ class Sessions:
             project_path=facts.cwd,
             project_name=last_folder(facts.cwd),
             model=facts.model,
-            prompt_tokens=facts.usage.prompt,
-            completion_tokens=facts.usage.completion,
-            cache_read_tokens=facts.usage.cache_read,
-            cache_write_tokens=facts.usage.cache_write,
+            **totals.fields(msgspec.structs.astuple(facts.usage)),
             cost_usd=None if facts.cost_usd is None else Decimal(facts.cost_usd),
             created_at=None if facts.created_ms is None else clock.from_ms(facts.created_ms),
             parent_external_id=facts.parent,
@@ -146,13 +143,5 @@ class Sessions:
 
 
 def _sum(known: Usage, more: Usage) -> Usage:
-    return Usage(
-        prompt=_plus(known.prompt, more.prompt),
-        completion=_plus(known.completion, more.completion),
-        cache_read=_plus(known.cache_read, more.cache_read),
-        cache_write=_plus(known.cache_write, more.cache_write),
-    )
-
-
-def _plus(known: int | None, more: int | None) -> int | None:
-    return (known or 0) + (more or 0) or None
+    sums = totals.plus(msgspec.structs.astuple(known), msgspec.structs.astuple(more))
+    return Usage(*(count or None for count in sums))

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from service.importers import record
+from service.importers import record, totals
 from service.importers.model import State
 from service.model import raw_members
 from service.model.raw_members import Members
@@ -18,7 +18,7 @@ from service.model.raw_members import Members
 MAIN = "main"
 """The agent of the session itself, among the agents of a shutdown."""
 
-_TOTALS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_write_tokens")
+_NONE = [0, 0, 0, 0]
 _COUNTS = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
 
 
@@ -37,16 +37,19 @@ class Totals:
     def shutdown(self, data: Members) -> dict[str, dict[str, Any]]:
         """The totals of each agent after a shutdown, by field of SessionWrite."""
         for agent, counts in _by_agent(data).items():
-            last = self._last.get(agent, [0, 0, 0, 0])
+            last = self._last.get(agent, _NONE)
             if any(new < old for new, old in zip(counts, last, strict=True)):
-                self._before[agent] = _sum(self._before.get(agent), last)
+                self._before[agent] = totals.plus(self._before.get(agent, _NONE), last)
             self._last[agent] = counts
-        return {agent: _fields(_sum(self._before.get(agent), last)) for agent, last in self._last.items()}
+        return {
+            agent: totals.fields(totals.plus(self._before.get(agent, _NONE), last))
+            for agent, last in self._last.items()
+        }
 
     def call(self, agent: str, data: Members) -> dict[str, Any]:
         """The totals of an agent after one more call of a model; none once a shutdown told them."""
-        self._calls[agent] = _sum(self._calls.get(agent), _counts(data))
-        return {} if self._last else _fields(self._calls[agent])
+        self._calls[agent] = totals.plus(self._calls.get(agent, _NONE), _counts(data))
+        return {} if self._last else totals.fields(self._calls[agent])
 
 
 def _by_agent(data: Members) -> dict[str, list[int]]:
@@ -60,21 +63,13 @@ def _by_agent(data: Members) -> dict[str, list[int]]:
 
 
 def _of_models(metrics: Raw | None) -> list[int]:
-    total: list[int] | None = None
+    total = _NONE
     for model in (raw_members.of(metrics) or {}).values():
-        total = _sum(total, _counts(raw_members.of((raw_members.of(model) or {}).get("usage")) or {}))
-    return total or [0, 0, 0, 0]
+        total = totals.plus(total, _counts(raw_members.of((raw_members.of(model) or {}).get("usage")) or {}))
+    return total
 
 
 def _counts(usage: Members) -> list[int]:
     """Disjoint: input without what was cached, output, cache reads, cache writes."""
     given = [record.count(record.value(usage.get(name))) or 0 for name in _COUNTS]
     return [max(given[0] - given[2] - given[3], 0), *given[1:]]
-
-
-def _sum(counts: list[int] | None, more: list[int]) -> list[int]:
-    return [a + b for a, b in zip(counts or [0, 0, 0, 0], more, strict=True)]
-
-
-def _fields(counts: list[int]) -> dict[str, Any]:
-    return {name: count for name, count in zip(_TOTALS, counts, strict=True) if count}

@@ -10,7 +10,7 @@ import msgspec
 from service.importers import record, rows
 from service.importers.clock import Clock, from_epoch, from_ms, to_ms
 from service.importers.names import last_folder
-from service.importers.tally import Tally
+from service.importers.totals import Tally
 from service.model import raw_members
 from service.model.message import MessageWrite
 from service.model.raw_members import Members
