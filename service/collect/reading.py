@@ -35,14 +35,14 @@ def lines(
     [b'{}', b'', b'{"a":1}']
     """
     file.seek(start)
-    offset, size, held, left = start, 0, [b""], end - start  # held: of the line that has not ended
+    offset, size, held, left = start, 0, list[bytes](), end - start  # held: of the line that has not ended
     while left > 0 and (read := file.read(min(piece, left))):
         left -= len(read)
         *whole, rest = read.split(b"\n")
         for text in whole:
             size += len(text) + 1
-            data = b"".join([*held, text]).rstrip(b"\r") if size <= longest else None
-            yield Read(offset, offset + size, data)
+            data = (b"".join([*held, text]) if held else text) if size <= longest else None
+            yield Read(offset, offset + size, data and data.rstrip(b"\r"))
             offset, size, held = offset + size, 0, []
         size += len(rest)
         held = [*held, rest] if size <= longest else []

@@ -31,8 +31,12 @@ from service.model.message import MessageWrite, Part
 from service.model.session import SessionWrite
 
 MOST_RECORDS = 10_000
-_LINES = {"title": bounds.MAX_LINE_CHARS, "project_path": bounds.MAX_LINE_CHARS}
-_NAMES = dict.fromkeys(("project_name", "model", "provider", "status"), bounds.MAX_NAME_CHARS)
+_OF_SESSION = (
+    ("title", bounds.MAX_LINE_CHARS),
+    ("project_path", bounds.MAX_LINE_CHARS),
+    *((name, bounds.MAX_NAME_CHARS) for name in ("project_name", "model", "provider", "status")),
+)
+_OF_MESSAGE = (("model", bounds.MAX_NAME_CHARS),)
 _COUNTS = (*totals.NAMES, "duration_ms")
 _LAST = bounds.EPOCH + timedelta(milliseconds=bounds.LAST_MS)
 
@@ -86,7 +90,7 @@ def identifier(name: str) -> str:
 def _session(write: SessionWrite) -> SessionWrite:
     parent = write.parent_external_id
     said = {
-        **_common(write),
+        **_common(write, _OF_SESSION),
         "external_id": identifier(write.external_id),
         "parent_external_id": identifier(parent) if parent and parent != write.external_id else None,
     }
@@ -96,7 +100,7 @@ def _session(write: SessionWrite) -> SessionWrite:
 
 def _message(write: MessageWrite) -> MessageWrite:
     said = {
-        **_common(write),
+        **_common(write, _OF_MESSAGE),
         "session_external_id": identifier(write.session_external_id),
         "external_id": identifier(write.external_id),
         "parts": _parts(write.parts),
@@ -105,14 +109,14 @@ def _message(write: MessageWrite) -> MessageWrite:
     return msgspec.structs.replace(write, **changed) if changed else write
 
 
-def _common(write: SessionWrite | MessageWrite) -> dict[str, Any]:
-    """What a session and a message have both, and what only one of them has, where it has it."""
+def _common(write: SessionWrite | MessageWrite, texts: Iterable[tuple[str, int]]) -> dict[str, Any]:
+    """What of these texts, and of what a session and a message have both, is out of bounds."""
     said: dict[str, Any] = {}
-    for name, most in (_LINES | _NAMES).items():
-        if (text := getattr(write, name, None)) is not None and len(text) > most:
+    for name, most in texts:
+        if (text := getattr(write, name)) is not None and len(text) > most:
             said[name] = text[:most]
     for name in _COUNTS:
-        if (count := getattr(write, name, None)) is not None and not 0 <= count <= bounds.MAX_COUNT:
+        if (count := getattr(write, name)) is not None and not 0 <= count <= bounds.MAX_COUNT:
             said[name] = None if count < 0 else bounds.MAX_COUNT
     if write.cost_usd is not None and not 0 <= write.cost_usd <= bounds.MAX_COST_USD:
         said["cost_usd"] = None

@@ -25,12 +25,12 @@ class Clock:
         >>> clock.at("s", from_iso("2026-01-02T00:00:00Z")) == clock.at("s", from_iso("2026-01-01T00:00:00Z"))
         True
         """
-        told = None if time is None else to_ms(time)
-        latest = max((ms for ms in (told, self.state.get(session)) if ms is not None), default=None)
-        if latest is None:
+        latest = self.state.get(session)
+        told = latest if time is None else to_ms(time)
+        if told is None:
             return None
-        self.state[session] = latest
-        return from_ms(latest)
+        self.state[session] = told if latest is None else max(told, latest)
+        return from_ms(self.state[session])
 
 
 def from_iso(text: object) -> datetime | None:
@@ -44,10 +44,13 @@ def from_iso(text: object) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        if moment.tzinfo is not UTC:  # nearly all end in Z
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000) if _EPOCH < moment < _LAST else None
+    if beyond := moment.microsecond % 1000:
+        moment = moment.replace(microsecond=moment.microsecond - beyond)
+    return moment if _EPOCH < moment < _LAST else None
 
 
 def from_epoch(number: object) -> datetime | None:

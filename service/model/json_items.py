@@ -29,6 +29,7 @@ _LOW = rb"[dD][c-fC-F][0-9a-fA-F]{2}"
 _ESCAPE = re.compile(
     rb"(?<!\\)((?:\\\\)*)\\u(?:(%(hi)s\\u%(lo)s)|(0000)|%(hi)s|%(lo)s)" % {b"hi": _HIGH, b"lo": _LOW}
 )
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD])")
 _MEMBER = re.compile(rb'\s*("[^"\\]*(?:\\.[^"\\]*)*")\s*:', re.DOTALL)
 _PLACE = re.compile(r"(.*) \(byte (\d+)\)")
 
@@ -57,8 +58,9 @@ def repaired(body: bytes) -> bytes:
             body.decode()
         except UnicodeDecodeError:
             body = body.decode(errors="replace").encode()
-    # One byte is found four times as fast as two, and packed raw lines have no backslash at all.
-    if b"\\" in body and b"\\u" in body and (b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body):
+    # One byte is found four times as fast as two, and packed raw lines have no backslash at all; two bytes the pattern
+    # finds twice as fast as `in`, and most lines have no other escape than of line ends.
+    if b"\\" in body and _SUSPECT.search(body):
         body = _ESCAPE.sub(_mended, body)
     return body
 
