@@ -2,7 +2,7 @@
 
 Rule: what came alone can be found at once; in a flood a commit takes in up to a second of it, because each one makes
 a segment that is merged with others later: with 300 documents a commit, indexing costs more than twice what it costs
-with 5,000. Work that may come later (passages, then vectors) waits until the flood is over, or nearly so.
+with 5,000. Work that may come later (passages, then vectors; usage) waits until the flood is over, or for a while.
 """
 
 from __future__ import annotations
