@@ -21,7 +21,13 @@ NAMES = (
     "ingest",
     "importing",
     "freshness",
-    "live",
+    "live.one",
+    "live.many",
+    "live.held",
+    "live.capture",
+    "live.quiet",
+    "live.restart",
+    "live.stopped",
     "search",
     "retrieval",
     "context",
@@ -55,7 +61,9 @@ def _asked() -> tuple[list[str], Options]:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure Backscroll into benchmarks/results.md."
     )
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}; default: all")
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}; live: all of live.*; default: all"
+    )
     parser.add_argument("--quick", action="store_true", help="small amounts: minutes instead of an hour")
     parser.add_argument("--url", default="", help="a service that runs already; it keeps what is sent to it")
     parser.add_argument("--key", default="", help="an API key of it")
@@ -67,12 +75,13 @@ def _asked() -> tuple[list[str], Options]:
         "--part", action="append", default=[], help="only this part of a benchmark; may be repeated"
     )
     given = parser.parse_args()
-    unknown = sorted({*given.names} - {*NAMES})
+    names = [name for asked in given.names for name in (of_room(asked) or [asked])]
+    unknown = sorted({*names} - {*NAMES})
     if unknown:
         parser.error(f"There is no benchmark {', '.join(unknown)}: choose of {', '.join(NAMES)}.")
     if given.url and not given.key:
         parser.error("Give --key with --url: an API key of that service.")
-    names = given.names or list(NAMES)
+    names = names or list(NAMES)
     known = {part for name in names for part in getattr(import_module(f"benchmarks.{name}"), "PARTS", ())}
     if strange := sorted({*given.part} - known):
         parser.error(
@@ -81,6 +90,14 @@ def _asked() -> tuple[list[str], Options]:
     return names, Options(
         given.quick, given.url, given.key, given.database_url, given.home, tuple(given.part)
     )
+
+
+def of_room(room: str) -> list[str]:
+    """
+    >>> of_room("live")[:2], of_room("search")
+    (['live.one', 'live.many'], [])
+    """
+    return [name for name in NAMES if name.startswith(f"{room}.")]
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Of one API process; more are answered 503. Open streams do not count."""
     bodies_at_once_bytes: int = 256 * 1024 * 1024
     """Of request bodies that one API process reads or works on; more are answered 503."""
-    patience_s: Annotated[int, Meta(ge=1)] = 20
+    patience_s: Annotated[int, Meta(ge=1)] = 30
     """How long a client may take to send a request's head, and take nothing of an answer."""
     streams_per_key: int = 10_000
     """Live streams that a key may have open, per process."""

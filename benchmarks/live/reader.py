@@ -58,6 +58,8 @@ class Asked(NamedTuple):
     number: int
     target: str
     """Path and query."""
+    receive_bytes: int = 0
+    """What the system keeps for it unread; 0: as it likes, which is megabytes."""
 
 
 class Stream:
@@ -121,6 +123,8 @@ class Reader:
     def _open(self, stream: Stream) -> None:
         stream.socket = made = socket.socket()
         made.setblocking(False)
+        if stream.asked.receive_bytes:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, stream.asked.receive_bytes)
         made.connect_ex(self._address)
         self._opening.add(stream)
         self._by_file[made.fileno()] = stream

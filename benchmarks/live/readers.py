@@ -57,11 +57,13 @@ class Readers:
 
 
 @contextmanager
-def reading(url: str, key: str, targets: Sequence[str], *, processes: int = PROCESSES) -> Iterator[Readers]:
+def reading(
+    url: str, key: str, targets: Sequence[str], *, processes: int = PROCESSES, receive_bytes: int = 0
+) -> Iterator[Readers]:
     """One stream a target, numbered as they come; closed at the end. They open while the caller goes on."""
     allow_many_files()
     address = urlsplit(url)
-    asked = [Asked(number, target) for number, target in enumerate(targets)]
+    asked = [Asked(number, target, receive_bytes) for number, target in enumerate(targets)]
     context = multiprocessing.get_context("spawn")
     pipes, children = [], []
     for share in (asked[place::processes] for place in range(min(processes, len(asked)))):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
 from itertools import count
@@ -15,11 +15,30 @@ import psycopg
 
 from benchmarks import corpus
 from benchmarks.measure import in_batches
-from benchmarks.running import BenchmarkError, Client, Options, Service
+from benchmarks.report import Report
+from benchmarks.running import BenchmarkError, Client, Options, Service, serving, wait_for_meaning
 from benchmarks.running import tables as tables_of
 
 BATCH = 100
 FIGURE = re.compile(r"^backscroll_(\w+) (\S+)$", re.MULTILINE)
+
+
+def on_its_own(measure: Callable[[Setting, Report], None]) -> Callable[[Options, Report], None]:
+    """A benchmark with a service of its own, which it may stop, and whose triggers it may switch off."""
+
+    def run(options: Options, report: Report) -> None:
+        if options.url:
+            report.note(
+                "Left out: it stops processes, triggers and readers, which is for a service of its own only."
+            )
+            return
+        with serving(options) as service:
+            wait_for_meaning(service.client())
+            setting = Setting(service, options)
+            measure(setting, report)
+            report.note(f"Writes that were answered 503 and sent again: {setting.refused}.")
+
+    return run
 
 
 class Setting:
@@ -28,6 +47,8 @@ class Setting:
     def __init__(self, service: Service, options: Options) -> None:
         self.service, self.quick = service, options.quick
         self.marks = count(1)
+        self.refused = 0
+        """Writes that were answered 503, and sent again."""
 
     def client(self) -> Client:
         return self.service.client()

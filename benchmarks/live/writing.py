@@ -65,7 +65,9 @@ def commits(setting: Setting, sessions: Sequence[str], *, pace: float, seconds: 
                 return
             body = body_of(turn[1], mark)
             time.sleep(max(0.0, begun_s + turn[0] / pace - time.monotonic()))
-            send(client, body)
+            refused = send(client, body)
+            with lock:
+                setting.refused += refused
             done[mark] = Commit(turn[1], time.monotonic())
 
     with ThreadPoolExecutor(WRITERS) as pool:
@@ -73,12 +75,12 @@ def commits(setting: Setting, sessions: Sequence[str], *, pace: float, seconds: 
     return done
 
 
-def send(client: Client, body: bytes) -> None:
-    """As clients do: a service that says 503 is asked again. Errors: `BenchmarkError`."""
-    for _ in range(ATTEMPTS):
+def send(client: Client, body: bytes) -> int:
+    """As clients do: a service that says 503 is asked again; how often it said so. Errors: `BenchmarkError`."""
+    for refused in range(ATTEMPTS):
         with suppress(NotYet):
             client.send("POST", "/sync/message", body)
-            return
+            return refused
     raise BenchmarkError(f"A write was refused {ATTEMPTS} times.")
 
 
@@ -132,3 +134,16 @@ def delivered(readers: Readers, done: Commits, followers: Mapping[str, Collectio
         lost=len(wanted - first.keys()),
         early=sum(delay < 0 for delay in late),
     )
+
+
+def under_load(
+    setting: Setting, readers: Readers, sessions: Sequence[str], *, pace: float, seconds: float
+) -> tuple[Delivery, int]:
+    """What came of commits to sessions that have a stream each, and the bytes of one event; after a short warming."""
+    followers = {session: (number,) for number, session in enumerate(sessions)}
+    delivered(readers, commits(setting, sessions, pace=pace, seconds=2.0), followers)
+    before = readers.seen()
+    done = commits(setting, sessions, pace=pace, seconds=seconds)
+    found = delivered(readers, done, followers)
+    after = readers.seen()
+    return found, round((after.bytes - before.bytes) / max(1, after.events - before.events))

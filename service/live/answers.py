@@ -10,7 +10,7 @@ putting new rows at the end and leaving the others in place does not give it. Wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from msgspec import UNSET
 from service.live.query import Query
 
 encode = msgspec.json.encode
+NO_ROWS: Mapping[str, bytes] = {}
 
 
 class Answer(msgspec.Struct):
@@ -48,15 +49,20 @@ class Answer(msgspec.Struct):
             self._whole = b'"result":{%s}%s}' % (b",".join(members), keyed)
         return "snapshot", self._whole
 
+    @property
+    def size_bytes(self) -> int:
+        """About what telling all of it takes."""
+        return sum(map(len, self.rows.values())) + len(self.rows)
 
-def taken_apart(query: Query, asked: Any, result: Any) -> Answer:
-    """A result (a struct, or an error) as an `Answer`."""
+
+def taken_apart(query: Query, asked: Any, result: Any, *, onto: Mapping[str, bytes] = NO_ROWS) -> Answer:
+    """A result (a struct, or an error) as an `Answer`. `onto`: the rows that stay where the result does not have them."""
     if isinstance(result, Exception):
         return Answer(error=str(result))
     fields = {wire_name: getattr(result, name) for wire_name, name in members(type(result)).items()}
     listed = fields.pop(query.rows, ()) if query.rows else ()
     names = query.key_by(asked) if query.key_by else query.key
-    rows = {key_of(row, names): encode(row) for row in listed}
+    rows = {**onto, **{key_of(row, names): encode(row) for row in listed}}
     rest = {name: msgspec.to_builtins(value) for name, value in fields.items() if value is not UNSET}
     return Answer(rows=rows, rest=rest, name=query.rows, key=names)
 
@@ -86,7 +92,8 @@ def same(query: Query, old: Answer, new: Answer) -> bool:
     """Whether nothing changed that anybody would be told of."""
     if old.error or new.error:
         return old.error == new.error
-    return list(old.rows.items()) == list(new.rows.items()) and loud(query, old) == loud(query, new)
+    in_order = old.rows == new.rows and list(old.rows) == list(new.rows)
+    return in_order and loud(query, old) == loud(query, new)
 
 
 def loud(query: Query, answer: Answer) -> dict[str, Any]:
@@ -94,7 +101,7 @@ def loud(query: Query, answer: Answer) -> dict[str, Any]:
 
 
 def delta(query: Query, old: Answer, new: Answer) -> bytes | None:
-    """What leads from `old` to `new`, which are not the same; None: only the whole does, or it is not longer.
+    """What leads from `old` to `new`, which are not the same; None: only the whole does, or it is about as short.
 
     >>> query = Query(name="q", summary="", asks=dict, gives=dict, watches=lambda asked: None, rows="rows")
     >>> old = Answer(rows={"a": b'{"id":"a"}', "b": b'{"id":"b"}'}, name="rows")
@@ -115,7 +122,7 @@ def delta(query: Query, old: Answer, new: Answer) -> bytes | None:
     if rest_changed:
         members.append(b'"rest":%s' % encode(new.rest))
     told = b",".join(members) + b"}"
-    return told if len(told) < len(new.whole()[1]) or len(new.rows) < FEW else None
+    return told if len(new.rows) < FEW or len(told) < new.size_bytes else None
 
 
 FEW = 20

@@ -7,7 +7,8 @@ serialise them (2,531 transactions a second became 475, measured with 8 clients)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from service.live.tasks import cancelled
 from service.storage.database import Connection
@@ -27,7 +28,7 @@ class Bell:
         """There are rings that nobody outside has been told of."""
         self._task: asyncio.Task[None] | None = None
         self.hearers: list[Callable[[], None]] = []
-        """Called by each ring: feeds of the same process."""
+        """Called by each ring, in the same process."""
         self.backend_pid: int | None = None
         """Of the last connection that rang."""
 
@@ -55,3 +56,25 @@ class Bell:
             if self._rings == rings:
                 self._rung.clear()
             await asyncio.sleep(GAP_S)
+
+
+@asynccontextmanager
+async def heard(url: str, own: Bell | None, hear: Callable[[], None]) -> AsyncIterator[None]:
+    """Within it `hear` is called by each ring: of our own bell at once, of other processes' by their NOTIFY."""
+
+    async def listen(conn: Connection) -> None:
+        await conn.execute(f"listen {CHANNEL}")
+        hear()  # for what rang before
+        async for notify in conn.notifies():
+            if own is None or notify.pid != own.backend_pid:
+                hear()
+
+    if own is not None:
+        own.hearers.append(hear)
+    task = asyncio.create_task(stand(url, listen, role="backscroll_system", name="live-ear"))
+    try:
+        yield
+    finally:
+        if own is not None:
+            own.hearers.remove(hear)
+        await cancelled(task)

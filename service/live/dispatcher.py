@@ -1,10 +1,11 @@
 """The dispatcher: one of a process, it turns what was committed into what each stream is told.
 
-**A tick.** Woken by a bell or every 250 ms, it opens one REPEATABLE READ transaction and reads there, in this order:
+**A tick.** Woken by a bell, or 250 ms after the last one, it opens one REPEATABLE READ transaction and reads there, in this order:
 the log behind its cursor; which keys were revoked; what streams that came with a token have missed; and the answers of
 all entries that became dirty, one statement a query and workspace for as many arguments as there are. So all answers of
-a tick, and the token that is sent with them, are of one snapshot. Then, without a pause in which anybody else could
-run, answers and cursor are put in place, and the streams are woken, 200 at a time so that requests keep their turn.
+a tick, and the token that is sent with them, are of one snapshot. Where the log says that single messages of a session
+are all that changed, those are read and no others. Then, without a pause in which anybody else could run, answers and
+cursor are put in place, and the streams are woken, 200 at a time so that requests keep their turn.
 
 **Nothing is missed.** A subscription is in the book before its first tick begins. What was committed before that tick's
 snapshot is in its first answer, and what is committed after it is in the log behind the cursor that the tick leaves.
@@ -15,7 +16,7 @@ snapshot is in its first answer, and what is committed after it is in the log be
     a statement fails                     its entries are asked one by one; the one at fault answers `error`
     the process dies                      readers resume with their tokens, here or elsewhere
 
-It holds two connections while anybody subscribes, however many do, and none before that.
+It holds two connections (for ticks, and to hear other processes' bells) while anybody subscribes, however many do, and none before that.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from typing import Any, NamedTuple
 from service.live import feed as feeds
 from service.live import ticks
 from service.live.apart import Apart
-from service.live.bell import Bell
+from service.live.bell import Bell, heard
 from service.live.entries import Book, Cursor, Entry
-from service.live.feed import Feed, Tick
+from service.live.feed import Tick
 from service.live.figures import Figures
 from service.live.query import Outcome, Query
 from service.live.streams import Stream, Subscription, blank
@@ -49,8 +50,6 @@ SLICE = 200
 """Streams that are woken at once."""
 CLOCK_S = 1.0
 """Between two looks at the calendar."""
-POLL_S = 3600.0
-"""The feed wakes us more often."""
 LONG_S, LONGEST_PAUSE_S = 0.02, 0.1
 """A tick that took longer than the first is followed by a pause of its length, up to the second."""
 
@@ -137,21 +136,15 @@ class Dispatcher:
         return [stream for streams in self._streams.values() for stream in streams]
 
     async def _run(self) -> None:
-        feed = Feed(self._url, bell=self._bell)
-        feed.hearers.append(self._wake.set)
-        try:
-            async with feed:
-                await stand(self._url, self._serve, role="backscroll_app", name="live")
-        finally:
-            if self._bell is not None:
-                self._bell.hearers.remove(feed.wake)
+        async with heard(self._url, self._bell, self._wake.set):
+            await stand(self._url, self._serve, role="backscroll_app", name="live")
 
     async def _serve(self, conn: Connection) -> None:
         epoch = await read_epoch(conn)
         self._wake.set()
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._idle_s()):
+                async with asyncio.timeout(self._idle_s() if self._streams else None):
                     await self._wake.wait()
             self._wake.clear()
             if not self._streams:
@@ -164,9 +157,10 @@ class Dispatcher:
                 await asyncio.sleep(min(took_s, LONGEST_PAUSE_S))
 
     def _idle_s(self) -> float:
-        """Until some entry may be computed again."""
+        """Until it is time to look unasked, or some entry may be computed again."""
         dues = [entry.due_s for entry in self.book.dirty if entry.computing_since is None]
-        return max(0.0, min(dues, default=float("inf")) - time.monotonic()) if dues else POLL_S
+        left_s = min(dues, default=float("inf")) - time.monotonic()
+        return max(0.0, min(left_s, feeds.POLL_S))
 
     async def _tick(self, conn: Connection, epoch: str) -> None:
         coming, self._coming = self._coming, []
@@ -200,18 +194,19 @@ class Dispatcher:
 
     async def _soil(self, moment: Moment, tick: Tick) -> None:
         """Mark what the changes of a tick make dirty."""
+        touched: dict[Entry, set[int] | None]
         if tick.gap:
-            touched = set(self.book.entries.values())
+            touched = dict.fromkeys(self.book.entries.values())
         else:
             touched = self.book.touched(tick.changes)
-            touched |= await ticks.newly_named(moment, self.book, tick.changes)
+            touched |= dict.fromkeys(await ticks.newly_named(moment, self.book, tick.changes))
         now_s = time.monotonic()
         if now_s - self._clock_s > CLOCK_S:
             self._clock_s = now_s
-            touched |= set(self.book.turned(datetime.now(UTC)))
-        for entry in touched:
+            touched |= dict.fromkeys(self.book.turned(datetime.now(UTC)))
+        for entry, messages in touched.items():
             entry.due_s = min(entry.due_s, now_s + entry.query.window_s)
-            self.book.soil(entry, self.cursor)
+            self.book.soil(entry, self.cursor, messages)
 
     def _due(self, coming: Iterable[Stream]) -> list[Entry]:
         """The dirty entries whose turn it is; those that somebody new waits for are not kept back by their window."""

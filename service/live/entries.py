@@ -7,7 +7,7 @@ all of it, so that one answer serves all its readers. It lives as long as anybod
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import msgspec
 
 from service.live import answers
 from service.live.answers import Answer
-from service.live.query import Outcome, Query
+from service.live.query import Outcome, Query, Step
 from service.storage.change_log import FACTS, Change
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 UNSENT = 2
 """Deltas that are kept: who is further behind gets the whole."""
+MOST_CHANGED = 200
+"""Messages that are asked for one by one; with more of them the whole is."""
 Key = tuple[str, int, bytes]
+NO_MESSAGES: frozenset[int] = frozenset()
 
 
 class Cursor(msgspec.Struct, frozen=True, order=True):
@@ -46,12 +49,16 @@ class Entry:
         """(the version that it leads to, its bytes)"""
         self.dirty_since: Cursor | None = Cursor(0, "")
         """The last cursor of which the answer is known to be right; None: it is right now."""
+        self.changed: set[int] | None = None
+        """The messages that are all that changed since the answer; None: anything may have."""
+        self.memory: Any = None
+        """What `Query.step` needs of the answer; None: the next one is asked for whole."""
         self.computing_since: Cursor | None = None
         """The same of an answer that is being computed apart."""
         self.due_s = 0.0
         """When it may be computed again, on the monotonic clock."""
         self.alone = False
-        """A statement that it was part of failed: it is asked by itself."""
+        """A statement that it was part of failed: it is asked by itself, and whole, until that succeeds."""
         self.failed = False
         """That failed too."""
         self.unsettled = 0
@@ -63,14 +70,23 @@ class Entry:
     def key(self) -> Key:
         return key_of(self.query, self.asked, self.workspace_id)
 
-    def soil(self, cursor: Cursor) -> None:
-        """Something that it watches changed after `cursor`."""
+    def soil(self, cursor: Cursor, messages: Collection[int] | None = None) -> None:
+        """Something that it watches changed after `cursor`: these messages at most, or (None) anything."""
         if self.dirty_since is None:
-            self.dirty_since = cursor
+            self.dirty_since, self.changed = cursor, set()
+        if self.changed is not None:
+            self.changed = None if messages is None else self.changed.union(messages)
 
     def begin(self) -> None:
         """It is being computed apart; what changes from now on makes it dirty again."""
         self.computing_since, self.dirty_since = self.dirty_since, None
+
+    def step(self) -> Step | None:
+        """What leads to the next answer; None: it is asked for whole."""
+        known = self.memory is not None and self.changed is not None and not self.alone
+        if not known or self.answer is None or len(self.changed or ()) > MOST_CHANGED:
+            return None
+        return Step(self.asked, self.memory, self.answer.rows, frozenset(self.changed or ()))
 
     @property
     def right_until(self) -> Cursor | None:
@@ -84,9 +100,10 @@ class Entry:
             first = self.query.watches(self.asked)
             name = None if outcome.is_fixed else first.name
             self.watches = msgspec.structs.replace(first, session_ids=outcome.session_ids, name=name)
-        new = answers.taken_apart(self.query, self.asked, outcome.result)
-        self.failed = False
         old = self.answer
+        onto = old.rows if outcome.is_step and old is not None else answers.NO_ROWS
+        new = answers.taken_apart(self.query, self.asked, outcome.result, onto=onto)
+        self.failed, self.alone, self.memory = False, self.failed, outcome.memory
         zone = self.query.clock(self.asked)
         self.day = datetime.now(zone).date() if zone is not None else None
         if self.computing_since is None:
@@ -140,9 +157,9 @@ class Book:
         self.dirty.discard(entry)
         self._unwatch(entry)
 
-    def soil(self, entry: Entry, cursor: Cursor) -> None:
+    def soil(self, entry: Entry, cursor: Cursor, messages: Collection[int] | None = None) -> None:
         """`Entry.soil`."""
-        entry.soil(cursor)
+        entry.soil(cursor, messages)
         self.dirty.add(entry)
 
     def begin(self, entry: Entry) -> None:
@@ -171,12 +188,18 @@ class Book:
             self._watch(entry)
         return news
 
-    def touched(self, changes: Iterable[Change]) -> set[Entry]:
-        """What these changes make dirty; names apart."""
-        found: set[Entry] = set()
+    def touched(self, changes: Iterable[Change]) -> dict[Entry, set[int] | None]:
+        """What these changes make dirty, names apart, and by which messages (None: not by messages alone)."""
+        found: dict[Entry, set[int] | None] = {}
         for change in changes:
-            for session_id in (0, change.session_id or 0):
-                found |= self._watching.get((change.workspace_id, change.tbl, session_id), set())
+            messages = messages_of(change)
+            for session_id in {0, change.session_id or 0}:
+                for entry in self._watching.get((change.workspace_id, change.tbl, session_id), ()):
+                    so_far = found.setdefault(entry, set())
+                    if so_far is not None and messages is not None:
+                        so_far |= messages
+                    else:
+                        found[entry] = None
         return found
 
     def named(self, workspace_id: int, names: Iterable[str]) -> set[Entry]:
@@ -225,6 +248,18 @@ class Book:
             drop(named, entry.watches.name, entry)
             if not named:
                 self._names.pop(entry.workspace_id, None)
+
+
+def messages_of(change: Change) -> frozenset[int] | None:
+    """The messages of a session that are others by a change; None: perhaps all, or it is not said which.
+
+    A message that got another place says FACTS, and so does a session that got another name.
+    """
+    if change.op == "U" and change.cols & FACTS:
+        return None
+    if change.tbl == "messages" and change.row_id is not None:
+        return frozenset({change.row_id})
+    return NO_MESSAGES if change.tbl == "sessions" and change.op == "U" else None
 
 
 def drop(book: dict[Any, set[Entry]], place: Any, entry: Entry) -> None:

@@ -86,8 +86,6 @@ class Feed:
         self._latest = ""
         self._given: dict[str, float] = {}
         self._due = 0.0
-        self.hearers: list[Callable[[], None]] = []
-        """Called whenever it is time to look: by a bell, and every 250 ms. For those who look by themselves."""
         if bell is not None:
             bell.hearers.append(self.wake)
 
@@ -140,8 +138,6 @@ class Feed:
         self._due = 0.0
         while True:
             if await self._rung(conn) or time.monotonic() >= self._due:
-                for hear in self.hearers:
-                    hear()
                 await self._answer(conn, epoch)
                 self._due = time.monotonic() + POLL_S
 

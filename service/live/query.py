@@ -6,7 +6,7 @@ it watches may be more than what it depends on, never less: a change that is not
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Literal
 
@@ -35,16 +35,33 @@ class Outcome(msgspec.Struct, frozen=True):
     """It was found by its number: no other session can come under that name."""
     settled: bool = True
     """False: it will change although nothing is written, since what it was asked of is behind."""
+    memory: Any = None
+    """What `Query.step` needs to go on from here; None: the next answer is asked for whole."""
+    is_step: bool = False
+    """The rows are those that came or changed; the others stay, in their places."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """An answer that is there, and which messages may be others since."""
+
+    asked: Any
+    memory: Any
+    rows: Mapping[str, bytes]
+    """Encoded, by key, in order."""
+    changed: frozenset[int]
+    """Numbers of the messages of its session that changed, came, moved or went."""
 
 
 Answers = Callable[[Connection, int, Sequence[Any]], Awaitable[list[Outcome]]]
 """Of one workspace, within one snapshot: the outcomes for many arguments, in their order."""
+Steps = Callable[[Connection, int, Sequence[Step]], Awaitable[list[Outcome | None]]]
+"""As `Answers`, from the answers before; None for one that has to be asked for whole."""
 Compute = Callable[[int, Any, str], Awaitable[Outcome]]
 """Of one workspace: the outcome for these arguments; settled when what was asked contains this token."""
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of the catalogue; either `answers` or `compute` says how it is answered."""
+    """An entry of the catalogue; either `answers` (perhaps with `step`) or `compute` says how it is answered."""
 
     name: str
     summary: str
@@ -54,6 +71,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     """The struct of its result: the body of the plain GET."""
     watches: Callable[[Any], Watches]
     answers: Answers | None = None
+    step: Steps | None = None
+    """The next answer for the price of what changed, where single messages of one session did."""
     compute: Compute | None = None
     """Asked apart from the tick, of an index that follows the log by itself."""
     check: Callable[[Any], object] = lambda asked: None

@@ -5,7 +5,7 @@ Rule: every function here asks of the tick's own connection, so that all of it i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 
 import msgspec
@@ -49,7 +49,7 @@ class Past(msgspec.Struct):
         only then is it known which sessions are meant."""
         touched: dict[Entry, set[int]] = {}
         for xid, change in self.changes or ():
-            for entry in book.touched([change]) | self._by_name(book, change):
+            for entry in book.touched([change]).keys() | self._by_name(book, change):
                 touched.setdefault(entry, set()).add(xid)
         return {
             (each.stream, entry)
@@ -140,35 +140,66 @@ async def newly_named(moment: Moment, book: Book, changes: Sequence[Change]) -> 
 
 
 async def answers(moment: Moment, due: Iterable[Entry], figures: Figures) -> list[tuple[Entry, Outcome]]:
-    """The outcomes of these entries: one statement a query and workspace. Errors: `Again`."""
+    """The outcomes of these entries: one statement a query and workspace, and one more where some go on from their
+    last answer and others do not. Errors: `Again`."""
     found: list[tuple[Entry, Outcome]] = []
+    for workspace_id, entries in _in_groups(due):
+        conn = await moment.of(workspace_id)
+        try:
+            stepped = await _stepped(conn, workspace_id, entries, figures)
+            others = [entry for entry in entries if entry not in stepped]
+            found += {**stepped, **await _whole(conn, workspace_id, others, figures)}.items()
+        except Exception as error:
+            if conn.closed:
+                raise
+            _blame(entries, error)
+            raise Again from error
+    return found
+
+
+def _in_groups(due: Iterable[Entry]) -> Iterator[tuple[int, list[Entry]]]:
+    """What goes into one statement, by workspace."""
     for (workspace_id, _, _), group in groupby(sorted(due, key=_group), key=_group):
         entries = list(group)
-        conn = await moment.of(workspace_id)
         for first in range(0, len(entries), MOST_AT_ONCE):
-            some = entries[first : first + MOST_AT_ONCE]
-            figures.statements += 1
-            found += zip(some, await _asked(conn, moment, workspace_id, some), strict=True)
-    return found
+            yield workspace_id, entries[first : first + MOST_AT_ONCE]
 
 
 def _group(entry: Entry) -> tuple[int, str, int]:
     return entry.workspace_id, entry.query.name, id(entry) if entry.alone else 0
 
 
-async def _asked(
-    conn: Connection, moment: Moment, workspace_id: int, entries: Sequence[Entry]
-) -> list[Outcome]:
+async def _stepped(
+    conn: Connection, workspace_id: int, entries: Sequence[Entry], figures: Figures
+) -> dict[Entry, Outcome]:
+    """The outcomes of those that can go on from their last answer."""
     query = entries[0].query
-    assert query.answers is not None
+    steps = {entry: step for entry in entries if (step := entry.step()) is not None}
+    if query.step is None or not steps:
+        return {}
+    figures.statements += 1
+    outcomes = await query.step(conn, workspace_id, list(steps.values()))
+    return {entry: outcome for entry, outcome in zip(steps, outcomes, strict=True) if outcome is not None}
+
+
+async def _whole(
+    conn: Connection, workspace_id: int, entries: Sequence[Entry], figures: Figures
+) -> dict[Entry, Outcome]:
+    if not entries:
+        return {}
     if entries[0].failed:
-        return [Outcome(RequestError(FAILED))]
-    try:
-        return await query.answers(conn, workspace_id, [entry.asked for entry in entries])
-    except Exception as error:
-        if conn.closed:
-            raise
-        log.error("live_query_failed", query=query.name, error=type(error).__name__, entries=len(entries))
-        for entry in entries:
-            entry.failed, entry.alone = entry.alone or len(entries) == 1, True
-        raise Again from error
+        return {entries[0]: Outcome(RequestError(FAILED))}
+    ask = entries[0].query.answers
+    assert ask is not None
+    figures.statements += 1
+    outcomes = await ask(conn, workspace_id, [entry.asked for entry in entries])
+    return dict(zip(entries, outcomes, strict=True))
+
+
+def _blame(entries: Sequence[Entry], error: Exception) -> None:
+    """Who was asked together is asked one by one next; who failed so has failed."""
+    log.error(
+        "live_query_failed", query=entries[0].query.name, error=type(error).__name__, entries=len(entries)
+    )
+    for entry in entries:
+        entry.failed, entry.alone = entry.alone, True

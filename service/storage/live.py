@@ -5,14 +5,14 @@ Askers come as JSON (`ask` is the place in the list), since rows of a table of a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from service.model import ids
-from service.model.message import Part
+from service.model.message import Part, PartType
 from service.storage.database import Connection
 from service.storage.queries import load
 
@@ -65,12 +65,30 @@ async def messages(conn: Connection, workspace_id: int, asked: Sequence[Named]) 
         each.session = None if session_id is None else {"id": session_id}
         each.goes_on = bool(row.pop("goes_on"))
         if row["id"] is not None:
-            row["parts"] = [
-                Part(type, content.encode())
-                for type, content in zip(types or (), contents or (), strict=True)
-            ]
+            row["parts"] = parts_of(types, contents)
             each.messages.append(row)
     return found
+
+
+async def changed(
+    conn: Connection, workspace_id: int, asked: Sequence[tuple[int, Collection[int]]]
+) -> list[list[dict[str, Any]]]:
+    """Of each (session, messages) those messages that are in the session, in its order, with parts and without `seq`."""
+    asks = [
+        {"ask": place, "session_id": session_id, "id": id}
+        for place, (session_id, ids) in enumerate(asked)
+        for id in ids
+    ]
+    params = {"workspace_id": workspace_id, "asks": msgspec.json.encode(asks).decode()}
+    found: list[list[dict[str, Any]]] = [[] for _ in asked]
+    for row in await (await conn.execute(SQL["changed"], params)).fetchall():
+        row["parts"] = parts_of(row.pop("types"), row.pop("contents"))
+        found[row.pop("ask")].append(row)
+    return found
+
+
+def parts_of(types: Sequence[PartType] | None, contents: Sequence[str] | None) -> list[Part]:
+    return [Part(type, content.encode()) for type, content in zip(types or (), contents or (), strict=True)]
 
 
 async def names_of(conn: Connection, workspace_id: int, session_ids: Sequence[int]) -> dict[int, str]:

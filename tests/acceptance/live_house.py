@@ -29,8 +29,9 @@ def told(reader: Reader) -> str:
 
 def stopped_reader(house: House, query: str) -> socket.socket:
     """A connection that asked, and reads nothing from now on."""
-    connection = socket.create_connection(house.service.address)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)  # before connecting, or it is not so
+    connection.connect(house.service.address)
     request = (
         f"GET /api/live?q={query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {house.key}\r\n\r\n"
     )

@@ -10,7 +10,7 @@ import msgspec
 from service.errors import NotFound
 from service.live.entries import Book, Cursor, Entry
 from service.live.query import Outcome, Query, Watches
-from service.storage.change_log import Change
+from service.storage.change_log import ACTIVITY, FACTS, WORDS, Change
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -51,8 +51,18 @@ def rows(*ids: str, text: str = "", cursor: str = "") -> Outcome:
     return Outcome(Rows([Row(id, text) for id in ids], cursor), frozenset({7}))
 
 
-def change(tbl: str, session_id: int, *, op: str = "U", workspace_id: int = 1, cols: int = -1) -> Change:
-    return Change(workspace_id, tbl, op, session_id, session_id, None, cols, NOW)
+def change(
+    tbl: str,
+    session_id: int,
+    *,
+    op: str = "U",
+    workspace_id: int = 1,
+    cols: int = -1,
+    row_id: int | None = -1,
+) -> Change:
+    """`row_id` -1: the session's own number."""
+    row_id = session_id if row_id == -1 else row_id
+    return Change(workspace_id, tbl, op, row_id, session_id, None, cols, NOW)
 
 
 def entered(book: Book) -> Entry:
@@ -71,15 +81,56 @@ def test_it_watches_what_was_found_under_its_name() -> None:
     """Before the first answer its name, from then on the sessions that were found too; in its workspace only."""
     book = Book()
     entry = entered(book)
-    assert book.touched([change("messages", 7)]) == set()
+    assert book.touched([change("messages", 7)]) == {}
     assert book.named(1, ["one"]) == {entry}
     book.take(entry, rows("a"))
-    assert book.touched([change("messages", 7)]) == {entry}
-    assert book.touched([change("messages", 8), change("messages", 7, workspace_id=2)]) == set()
+    assert book.touched([change("messages", 7)]).keys() == {entry}
+    assert book.touched([change("messages", 8), change("messages", 7, workspace_id=2)]) == {}
     assert book.newly_named([change("sessions", 9, op="I"), change("sessions", 8, cols=16)]) == {1: [9]}
     book.leave(entry)
-    assert book.touched([change("messages", 7)]) == set()
+    assert book.touched([change("messages", 7)]) == {}
     assert book.newly_named([change("sessions", 9, op="I")]) == {}
+
+
+def test_it_knows_which_messages_changed() -> None:
+    """Single ones by their ids; what says no id, or may have moved others or the session, is all of them."""
+    book = Book()
+    entry = entered(book)
+    book.take(entry, rows("a"))
+    single = [change("messages", 7, row_id=number, cols=WORDS) for number in (1, 2)] + [
+        change("sessions", 7, cols=ACTIVITY)
+    ]
+    assert book.touched(single) == {entry: {1, 2}}
+    for all_of_them in (
+        change("messages", 7, row_id=None, cols=WORDS),
+        change("messages", 7, row_id=3, cols=FACTS),
+        change("sessions", 7, cols=FACTS | ACTIVITY),
+        change("sessions", 7, op="D"),
+    ):
+        assert book.touched([*single, all_of_them, *single]) == {entry: None}
+    assert book.touched([change("messages", 7, row_id=4, op="D")]) == {entry: {4}}
+
+
+def test_it_goes_on_from_an_answer_that_leaves_a_memory() -> None:
+    """A step holds all that changed since the answer; none without a memory, after a change of anything, or when alone."""
+    book, cursor = Book(), Cursor(1, "one")
+    entry = entered(book)
+    assert entry.step() is None
+    book.take(entry, Outcome(Rows([Row("a")]), memory="m"))
+    book.soil(entry, cursor, {1})
+    book.soil(entry, cursor, {2})
+    step = entry.step()
+    assert step is not None
+    assert (set(step.changed), step.memory, list(step.rows)) == ({1, 2}, "m", ["a"])
+    assert book.take(entry, Outcome(Rows([Row("b")]), memory="n", is_step=True))
+    assert entry.since(1) == [("delta", b'"upsert":[{"id":"b","text":""}],"remove":[]}')]
+    book.soil(entry, cursor, {3})
+    book.soil(entry, cursor)
+    book.soil(entry, cursor, {4})
+    assert entry.step() is None
+    book.take(entry, Outcome(Rows([Row("a")])))
+    book.soil(entry, cursor, {5})
+    assert entry.step() is None
 
 
 def test_it_tells_the_steps_or_the_whole() -> None:

@@ -71,5 +71,20 @@ left join lateral (
 ) p on true
 order by f.ask, o.seq;
 
+-- name: changed
+-- Of messages that may have changed, those that are in the session where their asker had them, without `seq`: the asker
+-- knows the places.
+select a.ask, m.*, p.types, p.contents,
+    array(select tag from message_tags t where t.workspace_id = m.workspace_id and t.message_id = m.id order by tag) as tags
+from jsonb_to_recordset(%(asks)s::jsonb) as a (ask int, session_id bigint, id bigint)
+join lateral (
+    select * from messages where workspace_id = %(workspace_id)s and id = a.id offset 0
+) m on m.session_id = a.session_id
+left join lateral (
+    select array_agg(type order by ordinal) as types, array_agg(content::text order by ordinal) as contents
+    from parts where workspace_id = %(workspace_id)s and message_id = m.id
+) p on true
+order by a.ask, m.created_at, m.id;
+
 -- name: names_of
 select id, external_id from sessions where workspace_id = %(workspace_id)s and id = any(%(ids)s);

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from service.api import shapes
 from service.api.gate import cursors, params
+from service.api.live.queries import steps
 from service.api.sessions import messages as messages_room
 from service.api.sessions import paths as sessions_room
 from service.api.sessions.messages import Messages
@@ -70,7 +71,7 @@ async def get_sessions(conn: Connection, workspace_id: int, asked: Sequence[Sess
     found = await live.sessions(conn, workspace_id, [named(each) for each in asked])
     lines = await live.messages(conn, workspace_id, [named(each) for each in asked])
     return [
-        outcome(one, session, session.session and whole(session.session, each))
+        outcome(one, session, session.session and whole(session.session, each), of=each)
         for one, session, each in zip(asked, found, lines, strict=True)
     ]
 
@@ -81,7 +82,15 @@ def whole(session: dict[str, Any], found: Found) -> SessionWithMessages:
 
 async def list_messages(conn: Connection, workspace_id: int, asked: Sequence[MessagesAsked]) -> list[Outcome]:
     found = await live.messages(conn, workspace_id, [named(each) for each in asked])
-    return [outcome(one, each, listed(each)) for one, each in zip(asked, found, strict=True)]
+    return [
+        outcome(one, each, listed(each), of=each if is_all(one) else None)
+        for one, each in zip(asked, found, strict=True)
+    ]
+
+
+def is_all(asked: MessagesAsked) -> bool:
+    """Whether all messages of the session are asked for."""
+    return asked.limit is None and asked.cursor is None
 
 
 def listed(found: Found) -> Messages:
@@ -93,13 +102,15 @@ def listed(found: Found) -> Messages:
     return shown
 
 
-def outcome(asked: SessionNamed, found: Found, result: Any) -> Outcome:
+def outcome(asked: SessionNamed, found: Found, result: Any, *, of: Found | None) -> Outcome:
+    """`of`: all messages of the session, when the next answer may go on from them."""
     number = ids.number(asked.session, "s")
+    watched = found.namesakes if number is None else found.namesakes | {number}
     if found.session is None:
-        watched = found.namesakes if number is None else found.namesakes | {number}
         return Outcome(NotFound("Session not found"), watched)
     is_fixed = number == found.session["id"]
-    return Outcome(result, found.namesakes, is_fixed=is_fixed)
+    memory = steps.memory(of, is_fixed=is_fixed) if of is not None else None
+    return Outcome(result, watched, is_fixed=is_fixed, memory=memory)
 
 
 def named(asked: SessionNamed) -> Named:
@@ -165,11 +176,11 @@ QUERIES = (
     ),
     Query(
         name="sessions.get", summary="A session with its messages, as GET /api/sessions/{id}.", asks=SessionNamed,
-        gives=SessionWithMessages, answers=get_sessions, check=named, watches=of_name(("sessions", "messages")), rows="messages",
+        gives=SessionWithMessages, answers=get_sessions, step=steps.sessions, check=named, watches=of_name(("sessions", "messages")), rows="messages",
         whole=more_than_activity,
     ),
     Query(
         name="sessions.messages", summary="The messages of a session in order, all or `limit` of them.", asks=MessagesAsked,
-        gives=Messages, answers=list_messages, check=named, watches=of_name(("sessions", "messages")), rows="messages",
+        gives=Messages, answers=list_messages, step=steps.messages, check=named, watches=of_name(("sessions", "messages")), rows="messages",
     ),
 )  # fmt: skip
