@@ -1,11 +1,12 @@
 """The dispatcher: one of a process, it turns what was committed into what each stream is told.
 
-**A tick.** Woken by a bell, or 250 ms after the last one, it opens one REPEATABLE READ transaction and reads there, in this order:
-the log behind its cursor; which keys were revoked; what streams that came with a token have missed; and the answers of
-all entries that became dirty, one statement a query and workspace for as many arguments as there are. So all answers of
-a tick, and the token that is sent with them, are of one snapshot. Where the log says that single messages of a session
-are all that changed, those are read and no others. Then, without a pause in which anybody else could run, answers and
-cursor are put in place, and the streams are woken, 200 at a time so that requests keep their turn.
+**A tick.** Woken by a bell, or 250 ms after the last one, it opens one REPEATABLE READ transaction and reads there, in this
+order: the log behind its cursor; which keys were revoked, of those that it names or that have just come; what streams
+that came with a token have missed; and the answers of all entries that became dirty, one statement a query and
+workspace for as many arguments as there are. So all answers of a tick, and the token that is sent with them, are of one
+snapshot. Where the log says that single messages of a session are all that changed, those are read and no others. Then,
+without a pause in which anybody else could run, answers and cursor are put in place, and the streams are woken, 200 at
+a time so that requests keep their turn.
 
 **Nothing is missed.** A subscription is in the book before its first tick begins. What was committed before that tick's
 snapshot is in its first answer, and what is committed after it is in the log behind the cursor that the tick leaves.
@@ -167,7 +168,7 @@ class Dispatcher:
         try:
             async with moments.moment(conn) as moment:
                 tick = await feeds.read(conn, epoch, self.cursor.token, is_whole=self._is_whole)
-                self._cut_off(await ticks.revoked(conn, tick, self.open_streams()))
+                self._cut_off(await ticks.revoked(conn, tick, self._streams, coming))
                 past = await ticks.past(moment, self.book, coming, epoch=epoch, cursor=tick.cursor)
                 await self._soil(moment, tick)
                 due = self._due(coming)

@@ -5,7 +5,7 @@ Rule: every function here asks of the tick's own connection, so that all of it i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import msgspec
@@ -75,27 +75,37 @@ class Again(Exception):
     """A statement failed and took the transaction with it; who was at fault is known: tick again."""
 
 
-async def revoked(conn: Connection, tick: Tick, streams: Collection[Stream]) -> list[Stream]:
-    """The streams whose key, by the log, may be another than it was, and now opens nothing. `conn`: system."""
-    keys = {c.row_id for c in tick.changes if c.tbl == "api_keys"}
-    users = {(c.workspace_id, c.user_id) for c in tick.changes if c.tbl == "members"}
-    suspects = [
-        stream
-        for stream in streams
-        if tick.gap
-        or stream.reader.key_id in keys
-        or (stream.reader.workspace_id, stream.reader.user_id) in users
-    ]
-    if not suspects:
+async def revoked(
+    conn: Connection, tick: Tick, streams: Mapping[int, Collection[Stream]], coming: Collection[Stream]
+) -> list[Stream]:
+    """Those of the streams (by key) whose key may be another than it was, and now opens nothing. `conn`: system."""
+    doubtful = suspects(tick, streams, coming)
+    if not doubtful:
         return []
-    found = await people.callers(conn, {stream.reader.key_id for stream in suspects})
+    found = await people.callers(conn, {stream.reader.key_id for stream in doubtful})
     return [
         stream
-        for stream in suspects
+        for stream in doubtful
         if (caller := found.get(stream.reader.key_id)) is None
         or caller.workspace_id != stream.reader.workspace_id
         or "read" not in caller.scopes
     ]
+
+
+def suspects(
+    tick: Tick, streams: Mapping[int, Collection[Stream]], coming: Collection[Stream]
+) -> set[Stream]:
+    """The streams whose key is touched by the log, and those that come: theirs was looked up when they were admitted, up
+    to a second ago, and what the log said since was read without them."""
+    keys = {change.row_id for change in tick.changes if change.tbl == "api_keys"}
+    users = {(change.workspace_id, change.user_id) for change in tick.changes if change.tbl == "members"}
+    found = set(coming).union(*(streams.get(key or 0, ()) for key in keys))
+    if users or tick.gap:
+        everybody = (stream for of_key in streams.values() for stream in of_key)
+        found |= {
+            each for each in everybody if tick.gap or (each.reader.workspace_id, each.reader.user_id) in users
+        }
+    return found
 
 
 async def past(moment: Moment, book: Book, coming: Sequence[Stream], *, epoch: str, cursor: str) -> Past:

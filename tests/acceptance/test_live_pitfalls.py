@@ -19,9 +19,10 @@ from live_reader import SOON_S, Query, Reader, following
 from live_soak import moment
 from live_writer import Writer, as_owner, writing
 
+from service.api.gate import auth
 from service.model import snapshot
 from service.postgres import EmbeddedPostgres
-from service.storage import standing
+from service.storage import people, standing
 from service.storage.migrations import migrate
 
 LIST: Query = ("a", "sessions.list", {})
@@ -277,6 +278,28 @@ async def test_it_12_tells_nothing_after_rights_are_lost(house: House, writer: W
         await reader.until_ended()
         assert reader.kinds[2:] == ["revoked"]
         assert house.service.resources.live.count(0) == 0
+
+
+async def test_it_12_tells_nothing_to_who_comes_with_a_right_that_is_remembered(
+    house: House, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key is remembered for a second: a stream that is opened with one that was revoked in it, after the tick that saw
+    that, is cut as well. Guard: who comes is looked up in its first tick."""
+    monkeypatch.setattr(auth, "CACHED_S", 600.0)
+    key = house.service.key(house.workspace)
+    with house.service.client(key) as api:
+        assert api.get("/api/stats").status_code == 200
+    async with following(house.url, house.key, LIST) as reader:
+        await reader.until(lambda: "snapshot" in reader.kinds)
+        await writer.run(
+            "update api_keys set revoked_at = now() where key_sha256 = %s", people.key_sha256(key)
+        )
+        await writer.session("mark")
+        await writer.commit()
+        await reader.until(lambda: listed(reader) == ["mark"])
+        async with following(house.url, key, LIST) as late:
+            await late.until_ended()
+            assert late.kinds == ["revoked"]
 
 
 async def test_it_13_takes_many_back_at_once(house: House, writer: Writer) -> None:
