@@ -42,9 +42,9 @@ while thousands of messages a second come in, a tenth of a core derives. One tha
 others: a late message shall not wait for its rest, too."""
 QUIET_S = 0.3
 """A rest ends when nothing was marked for so long."""
-MOST_PATIENCE_S = 30.0
-"""Between two rollups while words flood in. What is imported touches the same hours again and again, and each time an hour
-is derived whole: at the end of an import that is done once."""
+PATIENCE_S, MOST_PATIENCE_S = 60.0, 300.0
+"""Between two rollups while words flood in, and where the last one took long. What is imported touches the same hours again
+and again, and each time an hour is derived whole: at the end of an import that is done once."""
 
 Report = Callable[["Derived"], None]
 
@@ -52,16 +52,26 @@ Report = Callable[["Derived"], None]
 async def roll_up_for_ever(resources: Resources, feed: Feed, backlog: Backlog) -> None:
     """Derive what is marked soon after it was, for ever; while words flood in (`backlog`), now and then."""
     prices = PriceFile(resources.settings.price_file)
-    token = ""
+    token, took_s = "", 0.0
     while True:
-        await backlog.over(at_most_s=MOST_PATIENCE_S)
+        await backlog.over(at_most_s=patience_s(took_s))
         started_s, steps = time.monotonic(), list[Derived]()
         if await roll_up(resources.db, await in_thread(prices.read), report=steps.append):
             resources.bell.ring()
-        await rest(resources.db, rest_s(time.monotonic() - started_s, rows=sum(step.rows for step in steps)))
+        took_s = time.monotonic() - started_s
+        await rest(resources.db, rest_s(took_s, rows=sum(step.rows for step in steps)))
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_S):
                 token = (await feed.next(token)).token
+
+
+def patience_s(took_s: float) -> float:
+    """How long to let words flood in after a rollup that took so long.
+
+    >>> patience_s(0.5), patience_s(12.0), patience_s(100.0)
+    (60.0, 108.0, 300.0)
+    """
+    return min(max(PATIENCE_S, REST * took_s), MOST_PATIENCE_S)
 
 
 async def rest(db: Database, seconds: float) -> None:
