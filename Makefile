@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients test-exporters crash-test soak live-soak check audit fuzz bench notebooks pictures lock schema clean
+.PHONY: help run test test-clients test-exporters crash-test network-test soak live-soak check audit fuzz bench notebooks pictures lock schema clean
 
 help: ## print these verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -16,6 +16,9 @@ test: $(VENV)/.dev ## install, run all tests against a Postgres that they start 
 
 live-soak: $(VENV)/.dev ## 100,000 random commits under live streams that are cut, killed and restarted
 	LIVE_SOAK_COMMITS=100000 $(BIN)/python -m pytest tests/acceptance/test_live_soak.py -s
+
+network-test: $(VENV)/.dev ## two machines whose network to Postgres is away for 30 seconds
+	NETWORK_LOST_S=30 $(BIN)/python -m pytest tests/acceptance/test_several_machines.py -k network
 
 test-clients: $(VENV)/.dev ## run real client plugins from npm against a service (needs Node)
 	$(BIN)/python -m pytest -m clients tests/acceptance
@@ -45,8 +48,8 @@ pictures: $(VENV)/.dev ## draw the charts of docs/notebooks anew from the sample
 audit: ## look for known flaws in the locked dependencies (needs the network)
 	$(PYTHON) .ci/audit.py
 
-fuzz: $(VENV)/.dev ## ask every route ten minutes long for what its schema allows and forbids
-	PYTHONPATH=. $(BIN)/python tests/acceptance/fuzzing.py
+fuzz: $(VENV)/.dev ## ask every route ten minutes long for what its schema allows and forbids (SECONDS=)
+	PYTHONPATH=. $(BIN)/python tests/acceptance/fuzzing.py $(SECONDS)
 
 bench: $(VENV)/.dev ## measure this machine into benchmarks/results.md
 	$(BIN)/python -m benchmarks

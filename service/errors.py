@@ -6,7 +6,8 @@
     ├── DatabaseError         Postgres cannot be used as it is                       exit 4
     │   ├── MigrationError    the schema is not the one this program knows
     │   └── DatabaseUnavailable   no connection now; try again                       503
-    │       └── NoRoom            its disk is full; nothing was stored               503
+    │       ├── NoRoom            its disk is full; nothing was stored               503
+    │       └── Contended         another was in the way, or it took too long        503
     ├── Unreachable           the command line finds no service                      exit 4
     ├── RequestError          the caller's doing; carries its HTTP status            400
     │   ├── Unauthorized                                                             401
@@ -57,6 +58,10 @@ class DatabaseUnavailable(DatabaseError):
 
 class NoRoom(DatabaseUnavailable):
     retry_after_s = 30.0
+
+
+class Contended(DatabaseUnavailable):
+    pass
 
 
 class Unreachable(BackscrollError):

@@ -6,7 +6,9 @@ looked for in what may be found before it is told to anybody.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from itertools import islice
 
 from tantivy import Occur, Query, Searcher
 
@@ -18,15 +20,19 @@ from indexing.model import Filter, Term
 
 CHECKED = 20
 """Near words of which it is looked whether they may be found: the nearest and most frequent ones."""
+WORDS = 8
+"""Unknown words of a query for which a near one is looked for, the first ones: each is compared with thousands."""
+ENOUGH_S = 1.0
+"""After so long no further word is begun."""
 _FIELDS = ("said_forms", "done_forms")
 
 
 def corrections(
     searcher: Searcher, workspace_id: int, terms: tuple[Term, ...], filter: Filter
 ) -> dict[str, str]:
-    """For each word of the terms that no message of the workspace has: the nearest one that may be found.
+    """For the first `WORDS` words of the terms that no message of the workspace has: the nearest one that may be found.
 
-    Prefixes, excluded terms, and scripts without spaces are left as they are.
+    Prefixes, excluded terms, and scripts without spaces are left as they are; and so is what `ENOUGH_S` do not suffice for.
     """
     wanted = [
         form
@@ -34,16 +40,18 @@ def corrections(
         if term.occur != "must_not" and term.kind != "prefix"
         for form in forms(term.text)
     ]
-    found = {}
-    for word in dict.fromkeys(wanted):
-        if (
-            allowed(word)
-            and not any(map(is_unspaced, word))
-            and not _stands(searcher, workspace_id, word, Filter())
-        ):
-            nearest = _nearest(searcher, workspace_id, word, filter)
-            if nearest is not None:
-                found[word] = nearest
+    unknown = (
+        word
+        for word in dict.fromkeys(wanted)
+        if _is_a_word(word) and not _stands(searcher, workspace_id, word, Filter())
+    )
+    found, ends_s = {}, time.monotonic() + ENOUGH_S
+    for word in islice(unknown, WORDS):
+        if time.monotonic() > ends_s:
+            break
+        nearest = _nearest(searcher, workspace_id, word, filter)
+        if nearest is not None:
+            found[word] = nearest
     return found
 
 

@@ -5,15 +5,19 @@ Rule: a request is stored whole or not at all. What a value is at fault for is `
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import psycopg
 
-from service.errors import BackscrollError
-from service.storage.database import Connection, Database
+from service.errors import BackscrollError, Contended
+from service.storage.database import CONTENDED, MADE_MEANWHILE, Connection, Database
 
-TRIES = 4
+TRIES = 6
+PAUSE_S = 0.01
+"""Before the second try, up to so long; before each later one up to twice as long: those that met do not meet again."""
 REFUSED = (
     psycopg.DataError,
     psycopg.IntegrityError,
@@ -37,21 +41,17 @@ class Overtaken(Exception):
 async def in_one_transaction(
     db: Database, workspace_id: int, work: Callable[[Connection], Awaitable[T]]
 ) -> T:
-    """Do the work, again where another request was in its way. Errors: `Refused`, with nothing stored."""
+    """Do the work, again where another request was in its way. Errors: `Refused`; `Contended` where one was in the way each
+    time, or the work takes too long. Nothing is stored then."""
     for attempt in range(TRIES):
         try:
             async with db.workspace(workspace_id) as conn:
                 return await work(conn)
-        except (
-            Overtaken,
-            psycopg.errors.ForeignKeyViolation,
-            psycopg.errors.DeadlockDetected,
-            psycopg.errors.UniqueViolation,
-            psycopg.errors.SerializationFailure,
-        ):
+        except (Overtaken, Contended, *MADE_MEANWHILE) as error:
             # Another request made or changed the same rows at this moment: its work is visible the next time.
-            if attempt == TRIES - 1:
-                raise
+            if attempt == TRIES - 1 or isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+                raise Contended(CONTENDED) from error
+            await asyncio.sleep(random.uniform(0, PAUSE_S * 2**attempt))
         except REFUSED as error:
             raise Refused("A value cannot be stored: check the item's ids, numbers and nesting.") from error
     raise AssertionError("unreachable")

@@ -8,7 +8,7 @@ statement that forgets its WHERE still sees one tenant only.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, LiteralString, NamedTuple
 
 import msgspec
@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from service.errors import DatabaseUnavailable, NoRoom, SettingError
+from service.errors import Contended, DatabaseUnavailable, NoRoom, SettingError
 from service.model import snapshot
 from service.storage import arrays, link
 from service.storage.timing import TimedCursor, told_together
@@ -37,6 +37,7 @@ UNAVAILABLE = "Postgres cannot be reached now; try again in a moment."
 NO_ROOM = (
     "The disk of the database is full, so nothing of this was stored: make room on it, then send this again."
 )
+CONTENDED = "The database was busy with the same thing or took too long, so nothing of this was done: send it again in a moment."
 SET_LOCAL: LiteralString = "select set_config(name, value, true) from unnest(%(names)s::text[], %(values)s::text[]) as local (name, value)"
 """`set local` of several names at once."""
 NO_SETTINGS: Mapping[str, str] = {}
@@ -45,6 +46,15 @@ RECONNECT_S = 2.0
 for a while after Postgres is back; when it has given up, the next who asks makes it try anew."""
 LOST = (psycopg.OperationalError, PoolTimeout)
 """What psycopg raises when the server is away, starts, or stops; not what a statement's own fault raises."""
+IN_THE_WAY = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+)
+"""What Postgres ends a transaction with for the sake of others. It may well do what is asked the next time."""
+MADE_MEANWHILE = (psycopg.errors.ForeignKeyViolation, psycopg.errors.UniqueViolation)
+"""What a transaction meets that looked at rows which another deletes or makes at this moment."""
 
 
 class PoolUse(msgspec.Struct, frozen=True):
@@ -137,14 +147,28 @@ class Database:
         await self._pool.close()
 
 
+@asynccontextmanager
+async def undisturbed(transaction: AbstractAsyncContextManager[Connection]) -> AsyncIterator[Connection]:
+    """A transaction whose every key is there as far as it knows. Errors: `Contended` when another took one away or made
+    the same one at this moment."""
+    try:
+        async with transaction as conn:
+            yield conn
+    except MADE_MEANWHILE as error:
+        raise Contended(CONTENDED) from error
+
+
 @contextmanager
 def unavailable() -> Iterator[None]:
-    """Errors: `DatabaseUnavailable` for whatever psycopg raises when the server is away, `NoRoom` when its disk is full."""
+    """Errors: `DatabaseUnavailable` for whatever psycopg raises when the server is away, `NoRoom` when its disk is full,
+    `Contended` when it gave a transaction up for the sake of others."""
     try:
         yield
     except LOST as error:
         if isinstance(error, psycopg.errors.DiskFull):
             raise NoRoom(NO_ROOM) from error
+        if isinstance(error, IN_THE_WAY):
+            raise Contended(CONTENDED) from error
         if isinstance(error, psycopg.OperationalError) and not is_loss(error):
             raise
         raise DatabaseUnavailable(UNAVAILABLE) from error

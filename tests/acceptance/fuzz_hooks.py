@@ -1,6 +1,9 @@
 """What schemathesis has to be told of this service, which no OpenAPI says. Loaded by `fuzzing.py`, never by pytest.
 
 - A line of /api/import is sent as NDJSON.
+- Things that contradict each other (two of which one is wanted, a range from its end) are told in a sentence, and no
+  schema can forbid them: in data that is meant to be right one of them is taken out. Queries of a stream are JSON in a
+  parameter: there, one of ours is put in, and the stream ends when it is answered.
 - Cursors, commit tokens and time zones are words of which a schema can say no more than that they are text. One that
   nobody gave out is refused; so in data that is meant to be right they are taken out, unless the service has said them.
 - Every second id in a path is one of something that is there, so that what lies behind a 404 is reached too.
@@ -19,6 +22,19 @@ from schemathesis.generation import GenerationMode
 
 ZONES = {"UTC", "Europe/Berlin", "Asia/Tokyo"}
 OPAQUE = ("cursor", "commit", "tz")
+QUERIES = (
+    "stats",
+    '{"id": "a", "query": "sessions.list", "args": {"limit": 3}}',
+    "index.status",
+    "evals.list",
+)
+ONE_OF = {
+    "/api/similar": [("message", "session", "text")],
+    "/api/evals/labels": [("search", "filter", "messages", "ids")],
+}
+"""Of which one is wanted, by path."""
+YEAR_MS = 365 * 86_400_000
+SETS = ("/api/export/evals", "/api/evals/preview")
 PLANTED: dict[str, str] = json.loads(os.environ.get("FUZZ_PLANTED", "{}"))
 """By a route's path an id of something that is there."""
 turns = itertools.count()
@@ -43,6 +59,32 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
                 for name in OPAQUE:
                     if name in given and str(given[name]) not in said:
                         del given[name]
+        for given in (case.query, case.body):
+            agree(case.path, given)
+
+
+def agree(path: str, given: Any) -> None:
+    """Take out of data that is meant to be right what contradicts the rest of it."""
+    if not isinstance(given, dict):
+        return
+    if path == "/api/live":
+        given |= {"q": [QUERIES[next(turns) % len(QUERIES)]], "once": "true"}
+        given.pop("lastEventId", None)
+    if path.startswith(("/api/usage", "/api/wrapped")):
+        for name in ("from", "to", "date"):
+            if str(given.get(name, YEAR_MS)).isdigit() and int(given.get(name, YEAR_MS)) < YEAR_MS:
+                del given[name]  # a day's reports begin with the second day of 1970
+        if "from" in given:
+            given["to"] = given["from"]  # no range is turned around, or too long
+    for several in ONE_OF.get(path, ()):
+        for name in [name for name in several if given.get(name) is not None][1:]:
+            del given[name]
+        if all(given.get(name) is None for name in several):
+            given[several[-1]] = "x"
+    if path in SETS:
+        if given.get("q") is None:
+            given.pop("filter", None)
+        given.pop("split", None)
 
 
 @schemathesis.hook

@@ -29,7 +29,7 @@ class Machine:
     """An API and a worker with a home of their own."""
 
     def __init__(self, home: Path, database_url: str, key: str) -> None:
-        self.port = free_port()
+        self.port, self.key = free_port(), key
         self.url = f"http://127.0.0.1:{self.port}"
         self.environ = environ(home) | {
             "BACKSCROLL_DATABASE_URL": database_url,

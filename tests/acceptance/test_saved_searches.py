@@ -74,3 +74,15 @@ def test_it_keeps_no_search_that_could_not_run(
     save(api)
     answer = api.post("/api/searches", json=body)
     assert (answer.status_code, answer.json()["error"]) == (status, sentence)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"filter": {"before": "AAA"}}, {"filter": {"after": "2026-13-01"}}, {"tz": "Mars"}]
+)
+def test_it_saves_no_search_that_cannot_be_run(api: httpx.Client, wrong: dict[str, Any]) -> None:
+    """A date or a zone that is none is refused when it is saved, and not each time that it is run; relative dates are kept."""
+    refused = api.post("/api/searches", json={"name": "n", "search": {"q": "loop", **wrong}})
+    assert refused.status_code == 400
+    assert "must be" in refused.json()["error"]
+    kept = api.post("/api/searches", json={"name": "n", "search": {"q": "loop", "filter": {"after": "7d"}}})
+    assert kept.status_code == 200

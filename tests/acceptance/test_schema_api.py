@@ -49,7 +49,9 @@ def test_it_describes_every_route(schema: dict[str, Any], spec: Route) -> None:
     assert operation["description"]
     in_path = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"}
     assert in_path == set(re.findall(r"{(\w+)}", spec.path))
-    ((kind, content),) = operation["responses"]["200"]["content"].items()
+    kinds = operation["responses"]["200"]["content"]
+    kind, content = next(iter(kinds.items()))
+    assert {kind, *(each.partition(";")[0] for each in spec.gives_too)} == kinds.keys()
     assert "example" in content
     assert ("schema" in content) == (not isinstance(spec.gives, str)), kind
     assert bool(operation["security"]) == (spec.scope is not None)

@@ -247,3 +247,11 @@ def test_it_says_in_one_form_what_is_no_request(
     assert answer[9:10] in (b"2", b"4"), answer
     if answer[9:10] == b"4":
         assert told(answer)[1]
+
+
+def test_it_reads_a_length_of_many_digits(line: Callable[[], socket.socket]) -> None:
+    """Zeros in front of a body's length are nothing, however many: no number is made of thousands of digits."""
+    connection = line()
+    head = b"POST /api/auth/session HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: "
+    connection.sendall(head + b"0" * 5000 + b"2\r\n\r\n{}")
+    assert whole(connection).startswith(b"HTTP/1.1 401")

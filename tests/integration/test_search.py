@@ -11,7 +11,7 @@ from conformance import passes
 
 from indexing import search
 from indexing.embedder import SentenceTransformerEmbedder
-from indexing.fulltext import TantivyReader, open_reader, open_writer
+from indexing.fulltext import TantivyReader, open_reader, open_writer, spelling
 from indexing.model import Filter, Hit, TextDocument, Unit
 from indexing.ports import Embedder, Vectors
 from indexing.query import parse
@@ -220,6 +220,16 @@ async def test_it_tries_again_with_the_nearest_words(ask) -> None:  # type: igno
     assert (ids(both_ways)[0], both_ways.mode_used) == (12, "fuzzy")
     phrase = await ask('"the cokie was"', "fulltext")
     assert (ids(phrase), phrase.terms[0].text) == ([12], "the cookie was")
+
+
+async def test_it_corrects_the_first_of_many_words(ask) -> None:  # type: ignore[no-untyped-def]
+    """Each word is compared with thousands of the index's, so only so many are: a long question of nonsense costs no more."""
+    nonsense = [f"zzz{letter}qqq{letter}" for letter in "abcdefgh"]
+    assert len(nonsense) == spelling.WORDS
+    near = await ask(" ".join([*nonsense[1:], "cokie"]), "fulltext")
+    assert near.corrections == {"cokie": "cookie"}
+    far = await ask(" ".join([*nonsense, "cokie"]), "fulltext")
+    assert (far.corrections, ids(far)) == ({}, [])
 
 
 async def test_it_corrects_only_what_stands_nowhere(ask) -> None:  # type: ignore[no-untyped-def]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -13,6 +13,7 @@ from service.api.gate import params
 from service.api.gate.auth import COOKIE
 from service.api.gate.routes import JSON, NDJSON, Route
 
+REFERENCE = re.compile(r"'#/components/schemas/([^']+)'")
 PATH_PARAMETER = re.compile(r"{(\w+)}")
 PATH_PARAMETERS = {
     "id": "An id, or the client's own external id where the route says so.",
@@ -28,6 +29,7 @@ ERRORS = {
     408: "The body came too slowly.",
     409: "There is one of this name already.",
     413: "The body is too large.",
+    431: "The head of the request is longer than 64 KB.",
     429: "Too many requests: wait for `Retry-After` seconds.",
     503: "Not ready, Postgres is away, or too much at once: wait for `Retry-After` seconds.",
 }
@@ -48,6 +50,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
         ordered, ref_template="#/components/schemas/{name}"
     )
     of = dict(zip(ordered, references, strict=True))
+    allow_null(components, routes, of)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = operation(route, of)
@@ -67,6 +70,41 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
             },
         },
     }
+
+
+def allow_null(
+    components: dict[str, Any], routes: Sequence[Route], of: dict[type[Any], dict[str, Any]]
+) -> None:
+    """Say of every optional member of a body that it may be null, too. Lines of an import are taken as they are described."""
+
+    def named(structs: Iterable[type[Any]]) -> set[str]:
+        return {str(of[struct]["$ref"]).rpartition("/")[2] for struct in structs}
+
+    whole = [body for route in routes if not isinstance(route.takes, tuple) for body in bodies(route)]
+    asked = within(components, named(whole))
+    told = within(components, named(answer for route in routes for answer in answers(route)))
+    for name in asked - told:
+        needed = components[name].get("required", ())
+        members = components[name].get("properties", {})
+        for member, schema in members.items():
+            if member not in needed and {"type": "null"} not in schema.get("anyOf", ()):
+                said = {word: schema[word] for word in ("description", "default") if word in schema}
+                rest = {word: value for word, value in schema.items() if word not in said}
+                members[member] = {"anyOf": [*rest.pop("anyOf", [rest]), {"type": "null"}], **said}
+
+
+def within(components: dict[str, Any], names: set[str]) -> set[str]:
+    """These components, and those that they refer to.
+
+    >>> sorted(within({"A": {"properties": {"b": {"$ref": "#/components/schemas/B"}}}, "B": {}, "C": {}}, {"A"}))
+    ['A', 'B']
+    """
+    found: set[str] = set()
+    while names:
+        found |= names
+        text = "".join(str(components[name]) for name in names)
+        names = set(REFERENCE.findall(text)) - found
+    return found
 
 
 def operation(route: Route, of: dict[type[Any], dict[str, Any]]) -> dict[str, Any]:
@@ -111,7 +149,7 @@ def query_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    needed = "minLength" in schema
+    needed = "minLength" in schema or "minItems" in schema
     hidden = ("description", "default") if needed else ("description",)
     shown = {key: value for key, value in schema.items() if key not in hidden}
     described = {"name": name, "in": "query", "required": needed, "schema": shown}
@@ -120,16 +158,17 @@ def query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def responses(route: Route, of: dict[type[Any], dict[str, Any]]) -> dict[str, Any]:
     """The answer, and the errors that a client can meet."""
+    content: dict[str, dict[str, Any]] = {}
     if isinstance(route.gives, str):
-        content = {route.gives: {"example": route.example}}
+        content[route.gives] = {"example": route.example}
     else:
         schemas = [of[struct] for struct in answers(route)]
-        content = {
-            JSON: {
-                "schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas},
-                "example": route.example,
-            }
+        content[JSON] = {
+            "schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas},
+            "example": route.example,
         }
+    for media_type in route.gives_too:
+        content.setdefault(media_type.partition(";")[0], {})
     described: dict[str, Any] = {"200": {"description": "Done.", "content": content}}
     if route.scope is not None and route.method != "GET":
         described["200"]["headers"] = {
@@ -142,7 +181,7 @@ def responses(route: Route, of: dict[type[Any], dict[str, Any]]) -> dict[str, An
 
 def usual(route: Route) -> set[int]:
     """The errors that a route can meet by its kind."""
-    statuses = {401, 403, 429, 503} if route.scope else {403}
+    statuses = {401, 403, 429, 431, 503} if route.scope else {403, 431}
     if route.method != "GET":
         statuses |= {408, 413, 503}
     if route.reads or route.takes is not None or params.properties(route.asks):

@@ -12,7 +12,7 @@ from indexing.model import Query
 from indexing.query import EVERYTHING, both
 from indexing.search import Mode
 from service.api import shapes
-from service.api.gate.params import Names
+from service.api.gate.params import SAYS_SOMETHING, Names
 from service.api.gate.routes import Call
 from service.api.search import asking
 from service.api.search.asking import Question, SearchFilter
@@ -43,7 +43,7 @@ class ContextAsked(Question, kw_only=True, rename="camel"):
 class ContextBody(msgspec.Struct, kw_only=True, rename="camel"):
     """A question. Each member of `filter` takes a value or a list of them."""
 
-    q: str
+    q: Annotated[str, Meta(max_length=100_000, extra_json_schema={"pattern": SAYS_SOMETHING})]
     limit: Annotated[int, Meta(ge=1, le=100)] = 5
     budget: Annotated[int, Meta(ge=1, le=1_000_000)] = 4000
     format: Format = "text"

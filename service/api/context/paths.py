@@ -78,7 +78,7 @@ class ContextMessages(msgspec.Struct, kw_only=True, rename="camel"):
 
 @route(
     "GET", "/api/context", scope="read", summary="Context for an agent", description=DESCRIPTION, asks=ContextAsked,
-    gives=(ContextText, ContextMessages), example=examples.CONTEXT, errors=(400,),
+    gives=(ContextText, ContextMessages), gives_too=tuple(MEDIA_TYPES.values()), example=examples.CONTEXT, errors=(400,),
 )  # fmt: skip
 async def context_by_query(call: Call, asked: ContextAsked) -> Answer:
     return await context(call, search_asking.checked(asked))
@@ -86,7 +86,7 @@ async def context_by_query(call: Call, asked: ContextAsked) -> Answer:
 
 @route(
     "POST", "/api/context", scope="read", summary="Context with a body", description=DESCRIPTION, takes=ContextBody,
-    gives=(ContextText, ContextMessages), example_body=examples.CONTEXT_BODY, example=examples.CONTEXT, errors=(400, 413),
+    gives=(ContextText, ContextMessages), gives_too=tuple(MEDIA_TYPES.values()), example_body=examples.CONTEXT_BODY, example=examples.CONTEXT, errors=(400, 413),
 )  # fmt: skip
 async def context_by_body(call: Call, asked: Nothing) -> Answer:
     return await context(call, search_asking.from_body(call.body, ContextAsked))

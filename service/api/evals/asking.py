@@ -76,7 +76,9 @@ class SetAsked(EvalsFilter, kw_only=True):
 class SetBody(msgspec.Struct, kw_only=True):
     """A search (`q` and what belongs to it), or ids, or neither; and how to make the set: the parameters of GET."""
 
-    q: str | None = None
+    q: (
+        Annotated[str, Meta(max_length=100_000, extra_json_schema={"pattern": params.SAYS_SOMETHING})] | None
+    ) = None
     type: str = "hybrid"
     groupBy: Literal["session", "message"] = "session"  # noqa: N815  # as in a search's body
     limit: Annotated[int, Meta(ge=0, le=1000)] = 20
@@ -116,7 +118,7 @@ def search_in(given: Mapping[str, Any]) -> SearchAsked | None:
     filter = given.get("filter")
     if not isinstance(filter, dict | None):
         raise RequestError("filter must be an object.")
-    if "q" not in given:
+    if given.get("q") is None:
         if filter:
             raise RequestError("A filter belongs to a search: give q too, or the parameters of GET.")
         return None

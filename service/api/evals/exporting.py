@@ -17,7 +17,7 @@ from service.api.evals.asking import SetAsked, SetBody
 from service.api.evals.folders import Folder, sweep
 from service.api.evals.making import make
 from service.api.evals.selecting import NONE_FIT, Selection, select
-from service.api.gate.routes import Answer, Call, route
+from service.api.gate.routes import NDJSON, Answer, Call, route
 from service.api.search.asking import SearchAsked
 from service.errors import NoRoom, NotFound
 from service.exports.formats import MEDIA_TYPES
@@ -39,7 +39,7 @@ DESCRIPTION = (
 
 @route(
     "GET", "/api/export/evals", scope="read", summary="Export an eval set", description=DESCRIPTION, asks=SetAsked,
-    gives="application/x-ndjson", example=examples.EVAL_SET, errors=(400, 404),
+    gives=NDJSON, gives_too=tuple(MEDIA_TYPES.values()), example=examples.EVAL_SET, errors=(400, 404),
 )  # fmt: skip
 async def export_set(call: Call, asked: SetAsked) -> Answer:
     return await export(call, asked, None)
@@ -49,7 +49,7 @@ async def export_set(call: Call, asked: SetAsked) -> Answer:
     "POST", "/api/export/evals", scope="read", summary="Export an eval set from a search", asks=SetAsked,
     description="With the body of a search: a set of what it finds, up to its `limit`; with `groupBy` message of the "
     "turns around its hits. " + DESCRIPTION,
-    takes=SetBody, gives="application/x-ndjson", example=examples.EVAL_SET, example_body=examples.EVAL_SET_BODY,
+    takes=SetBody, gives=NDJSON, gives_too=tuple(MEDIA_TYPES.values()), example=examples.EVAL_SET, example_body=examples.EVAL_SET_BODY,
     errors=(400, 404, 413),
 )  # fmt: skip
 async def export_search(call: Call, asked: SetAsked) -> Answer:

@@ -38,7 +38,7 @@ class LabelsBody(msgspec.Struct, kw_only=True):
             description="What a search finds, up to its limit; with groupBy message the messages that it finds."
         ),
     ] = None
-    set: labels.ManyLabels
+    set: Annotated[labels.ManyLabels, Meta(extra_json_schema={"minProperties": 1})]
 
 
 class Which(msgspec.Struct, kw_only=True):

@@ -86,7 +86,10 @@ class Labelled(msgspec.Struct):
 
 
 class HistoryAsked(msgspec.Struct, kw_only=True):
-    id: Annotated[params.Name | None, Meta(description="The session's id or external id.")] = None
+    id: Annotated[
+        params.Name | None,
+        Meta(description="The session's id or external id.", extra_json_schema=params.NEEDED),
+    ] = None
     limit: Annotated[int, Meta(ge=0, le=1000)] = 100
     cursor: Cursor = None
 

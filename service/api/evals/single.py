@@ -25,14 +25,17 @@ ENDINGS = {"json": "json", "jsonl": "jsonl", "markdown": "md", "csv": "csv"}
 
 
 class SingleAsked(SessionAsked, kw_only=True):
-    id: Annotated[params.Name | None, Meta(description="The session's id or external id.")] = None
+    id: Annotated[
+        params.Name | None,
+        Meta(description="The session's id or external id.", extra_json_schema=params.NEEDED),
+    ] = None
     format: Literal["json", "markdown", "jsonl", "csv"] = "json"
     anonymize: bool = False
     redact: bool = False
 
 
 @route(
-    "GET", "/api/export", scope="read", summary="Export a session", asks=SingleAsked, gives=JSON,
+    "GET", "/api/export", scope="read", summary="Export a session", asks=SingleAsked, gives=JSON, gives_too=tuple(KINDS.values()),
     description="A session with its messages as a file: `json`; `markdown` to read; `csv`, a message a row; or `jsonl`, "
     "which `backscroll import` reads back: a line for the session and one a message, with all that is known of them.",
     example={"session": examples.SESSION, "messages": [examples.MESSAGE | {"content": examples.MESSAGE["textContent"]}]},

@@ -32,7 +32,7 @@ from service.api.gate.room import Room
 from service.bootstrap import Resources
 from service.model import snapshot
 from service.model.snapshot import Snapshot
-from service.storage.database import Connection
+from service.storage.database import Connection, undisturbed
 from service.storage.people import Caller
 
 JSON = "application/json"
@@ -91,7 +91,7 @@ class Call(msgspec.Struct, kw_only=True):
 
     def rows(self, *, still: bool = False) -> AbstractAsyncContextManager[Connection]:
         """A transaction on the caller's workspace; `still`: all its statements see one moment, and only read."""
-        return self.resources.db.workspace(self.workspace_id, repeatable_read=still)
+        return undisturbed(self.resources.db.workspace(self.workspace_id, repeatable_read=still))
 
 
 class Streams(Protocol):
@@ -139,6 +139,8 @@ class Route(msgspec.Struct, kw_only=True, frozen=True):
     """No body at all does too."""
     gives: tuple[type[Any], ...] | type[Any] | str
     """The struct of the answer (several: one of them), or a media type."""
+    gives_too: Sequence[str]
+    """Media types of other forms of the answer, where a parameter chooses one."""
     example: Any
     """An answer, as JSON values."""
     example_body: Any
@@ -168,13 +170,14 @@ def route(
     takes: tuple[type[Any], ...] | type[Any] | None = None,
     takes_nothing: bool = False,
     example_body: Any = None,
+    gives_too: Sequence[str] = (),
     errors: Sequence[int] = (),
     live: str = "",
 ) -> Callable[[Callable[[Call, P], Awaitable[Answer | ASGIResponse]]], HTTPRouteHandler]:
     """Declare a route. Segments in braces are path parameters: `/api/sessions/{id}`."""
     spec = Route(
         method=method, path=path, scope=scope, summary=summary, description=description, asks=asks, takes=takes,
-        takes_nothing=takes_nothing, gives=gives, example=example, example_body=example_body, errors=errors, live=live,
+        takes_nothing=takes_nothing, gives=gives, gives_too=gives_too, example=example, example_body=example_body, errors=errors, live=live,
     )  # fmt: skip
 
     def decorate(handler: Callable[[Call, P], Awaitable[Answer | ASGIResponse]]) -> HTTPRouteHandler:

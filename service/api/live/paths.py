@@ -21,6 +21,7 @@ class LiveAsked(msgspec.Struct, kw_only=True, rename="camel"):
         Meta(
             description='A query as JSON, `{"id": "a", "query": "sessions.list", "args": {}}`, or its name alone. Several make one stream.',
             max_length=10_000,
+            extra_json_schema={"minItems": 1},
         ),
     ] = []
     last_event_id: Annotated[

@@ -186,6 +186,12 @@ async def resolved(refs: Sequence[str], db: Database, workspace_id: int) -> tupl
         return await sessions.resolve(conn, workspace_id, refs)
 
 
+def check(search: Question) -> None:
+    """What can be said of a search before it is run. Errors: `RequestError` for a date or a zone that is none."""
+    params.zone(search.tz)
+    filter(search)
+
+
 def filter(search: Question) -> Filter:
     after = params.moment("after", search.after, tz=search.tz)
     before = params.moment("before", search.before, tz=search.tz)

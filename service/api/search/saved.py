@@ -89,7 +89,7 @@ async def save_search(call: Call, asked: Nothing) -> Answer:
     )
     if len(kept) > MOST_BYTES:
         raise RequestError(f"search must be at most {MOST_BYTES:,} bytes.")
-    asking.from_body(kept, SearchAsked)
+    asking.check(asking.from_body(kept, SearchAsked))
     async with call.rows() as conn:
         row = await saved_searches.add(
             conn, call.workspace_id, call.caller.user_id, name=name.strip(), asked=kept.decode()

@@ -12,7 +12,7 @@ from indexing.model import Filter, Query, Term
 from indexing.query import TERMS, both
 from indexing.words import STOP_WORDS
 from service.api import examples
-from service.api.gate.params import Nothing
+from service.api.gate.params import SAYS_SOMETHING, Nothing
 from service.api.gate.routes import Answer, Call, route
 from service.api.search import asking
 from service.api.search.asking import SearchAsked, SearchFilter
@@ -29,12 +29,15 @@ OPENING = 5
 LEAST_LETTERS = 3
 
 
+Said = Annotated[str, Meta(extra_json_schema={"pattern": SAYS_SOMETHING})]
+
+
 class SimilarBody(msgspec.Struct, kw_only=True, rename="camel"):
     """One of `message`, `session` (ids or external ids; of a message its id) and `text`; the rest as in a search."""
 
-    message: str | None = None
-    session: str | None = None
-    text: str | None = None
+    message: Said | None = None
+    session: Said | None = None
+    text: Said | None = None
     group_by: str = "session"
     limit: Annotated[int, Meta(ge=0, le=1000)] = 20
     filter: SearchFilter | None = None

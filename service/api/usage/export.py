@@ -23,7 +23,7 @@ class ExportAsked(DaysAsked, kw_only=True):
 
 
 @route(
-    "GET", "/api/usage/export", scope="read", summary="Export usage", asks=ExportAsked, gives="text/csv",
+    "GET", "/api/usage/export", scope="read", summary="Export usage", asks=ExportAsked, gives="text/csv", gives_too=tuple(files.MEDIA_TYPES.values()),
     description="What GET /api/usage/daily answers, as a file: CSV (a text that a spreadsheet would run begins with an "
     "apostrophe), Parquet (application/vnd.apache.parquet) or JSON.",
     example=examples.CSV, errors=(400,),
