@@ -87,10 +87,20 @@ def allow_null(
         needed = components[name].get("required", ())
         members = components[name].get("properties", {})
         for member, schema in members.items():
-            if member not in needed and {"type": "null"} not in schema.get("anyOf", ()):
-                said = {word: schema[word] for word in ("description", "default") if word in schema}
-                rest = {word: value for word, value in schema.items() if word not in said}
-                members[member] = {"anyOf": [*rest.pop("anyOf", [rest]), {"type": "null"}], **said}
+            if member not in needed:
+                members[member] = or_null(schema)
+
+
+def or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """
+    >>> or_null({"type": "boolean", "default": False})
+    {'anyOf': [{'type': 'boolean'}, {'type': 'null'}], 'default': False}
+    """
+    null = {"type": "null"}
+    if "anyOf" in schema:
+        return schema if null in schema["anyOf"] else {**schema, "anyOf": [*schema["anyOf"], null]}
+    told = {word: schema[word] for word in ("description", "default") if word in schema}
+    return {"anyOf": [{word: schema[word] for word in schema if word not in told}, null], **told}
 
 
 def within(components: dict[str, Any], names: set[str]) -> set[str]:
