@@ -20,7 +20,7 @@ def _measure(setting: Setting, report: Report) -> None:
     setting.quiet()
     with reading(setting.service.url, setting.service.key, messages_of(sessions)) as readers:
         readers.until_told()
-        before, _ = under_load(setting, readers, sessions, pace=PACE, seconds=seconds / 2)
+        before, _ = under_load(setting, readers, sessions, pace=PACE, seconds=seconds / 3)
         with psycopg.connect(setting.service.database_url) as conn:
             conn.execute("select pg_current_xact_id()")
             found, _ = under_load(setting, readers, sessions, pace=PACE, seconds=seconds)

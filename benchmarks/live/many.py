@@ -16,7 +16,7 @@ PACE, CHARS = 50.0, 60
 
 
 def _measure(setting: Setting, report: Report) -> None:
-    sizes, seconds = ((300,), 6.0) if setting.quick else ((2000, 5000), 25.0)
+    sizes, seconds = ((300,), 6.0) if setting.quick else ((2000, 5000), 20.0)
     sessions = setting.sessions("topic", sizes[-1], chars=CHARS)
     setting.quiet()
     held = 0.0
@@ -29,7 +29,7 @@ def _measure(setting: Setting, report: Report) -> None:
             f"{size:,} streams were open after {opened_s:.1f} s; {len(found.delays_ms):,} events arrived, lost: {found.lost}; cut: {cuts}."
         )
         held = held if found.lost else float(size)
-        _latency(report, found, size, _able(report, size, event_bytes, seconds / 3))
+        _latency(report, found, size, _able(report, size, event_bytes, seconds / 4))
     report.add(
         Figure(what="streams on distinct topics, 50 commits/s, none lost", values=[held], unit="streams",
                must=2000, target=5000, better="higher")

@@ -51,7 +51,7 @@ def _measure(setting: Setting, report: Report) -> None:
         healthy = held.enter_context(reading(url, key, messages_of([*others, *hot])))
         healthy.until_told()
         _delay(setting, healthy, others, followers, 3.0)
-        before_ms = _delay(setting, healthy, others, followers, seconds / 3)
+        before_ms = _delay(setting, healthy, others, followers, seconds / 4)
         memory, changed = Memory(api), changes.rows
         still = held.enter_context(
             reading(url, key, messages_of(hot * (STOPPED // HOT)), receive_bytes=RECEIVE_BYTES)

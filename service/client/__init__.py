@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import zstandard
 
-from service.client.following import Event, Folded, events
+from service.client.following import Event, Folded, events, lines_of
 from service.errors import (
     BackscrollError,
     Forbidden,
@@ -224,7 +224,7 @@ class Client:
                 if answer.is_error:
                     answer.read()
                     raise refusal(answer, url=self.url)
-                yield from events(answer.iter_lines())
+                yield from events(lines_of(answer.iter_bytes()))
         except httpx.RequestError as error:
             raise Unreachable(f"The stream from {self.url} was cut.") from error
 

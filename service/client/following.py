@@ -20,6 +20,38 @@ class Event(NamedTuple):
     retry_ms: int | None
 
 
+class Lines:
+    r"""The lines of a stream from its bytes as they come.
+
+    They end with a line feed, and not with all that Unicode and `str.splitlines` call a line's end: a message may hold
+    such (U+2028, U+0085), and JSON leaves them as they are.
+
+    >>> lines = Lines()
+    >>> lines.take("data: a\u2028b\r\nda".encode()), lines.take(b"ta: c\n\n")
+    (['data: a\u2028b'], ['data: c', ''])
+    """
+
+    def __init__(self) -> None:
+        self._left: list[bytes] = []
+
+    def take(self, piece: bytes) -> list[str]:
+        """The lines that end in this piece."""
+        first, *others = piece.split(b"\n")
+        self._left.append(first)
+        if not others:
+            return []
+        ended = [b"".join(self._left), *others[:-1]]
+        self._left = [others[-1]]
+        return [line.removesuffix(b"\r").decode() for line in ended]
+
+
+def lines_of(pieces: Iterable[bytes]) -> Iterator[str]:
+    """All lines of a stream."""
+    lines = Lines()
+    for piece in pieces:
+        yield from lines.take(piece)
+
+
 def events(lines: Iterable[str]) -> Iterator[Event]:
     """The events of a stream, line by line; one that is cut off is none.
 
@@ -62,7 +94,8 @@ class Folded:
         elif event.kind == "delta":
             rows = {key_of(row, self._key): row for row in self.result[self._rows]}
             rows |= {key_of(row, self._key): row for row in data["upsert"]}
-            order = data.get("order") or [key for key in rows if key not in set(data["remove"])]
+            gone = set(data["remove"])
+            order = data.get("order") or [key for key in rows if key not in gone]
             rest = data.get("rest", self.result)
             self.result = rest | {self._rows: [rows[key] for key in order]}
         elif event.kind == "error":

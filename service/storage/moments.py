@@ -29,11 +29,6 @@ class Moment:
             self._workspace_id = workspace_id
         return self.conn
 
-    @property
-    def has_failed(self) -> bool:
-        """A statement was refused: nothing can be asked in this transaction any more."""
-        return self.conn.closed or self.conn.info.transaction_status.name != "INTRANS"
-
 
 @asynccontextmanager
 async def moment(conn: Connection) -> AsyncIterator[Moment]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from service.client.following import Event, Folded, events
+from service.client.following import Event, Folded, Lines, events
 from service.live.tasks import cancelled
 
 SOON_S = 20.0
@@ -61,15 +61,17 @@ class Reader:
 
     async def read(self) -> None:
         lines: list[str] = []
+        whole = Lines()
         try:
-            async for line in self.answer.aiter_lines():
-                lines.append(line)
-                if line.startswith(":"):
-                    self.comments.append(line)
-                if not line:
-                    for event in events(lines):
-                        self.take(event)
-                    lines.clear()
+            async for piece in self.answer.aiter_bytes():
+                for line in whole.take(piece):
+                    lines.append(line)
+                    if line.startswith(":"):
+                        self.comments.append(line)
+                    if not line:
+                        for event in events(lines):
+                            self.take(event)
+                        lines.clear()
         except httpx.HTTPError:
             pass
         finally:

@@ -338,8 +338,15 @@ def test_it_describes_its_catalogue(api: httpx.Client) -> None:
 
 
 def test_it_is_followed_by_our_client(api: httpx.Client, service: HttpService) -> None:
-    """`Client.follow` gives whole answers, deltas folded in."""
-    send(api, "one", "m1")
+    """`Client.follow` gives whole answers, deltas folded in, whatever a text holds that others take for a line's end."""
+    odd = "a\u2028b\u2029c\x85d\re\x1ef"
+    send(api, "one", "m1", title=odd)
+    with Client(service.url, key(api), use_proxy=False) as client:
+        _, listed = next(client.follow({"a": ("sessions.list", {})}))
+        assert [row["title"] for row in listed["sessions"]] == [
+            get(api, "/api/sessions")["sessions"][0]["title"]
+        ]
+        assert "\u2028" in listed["sessions"][0]["title"]
     with Client(service.url, key(api), use_proxy=False) as client:
         following = client.follow({"a": ("sessions.messages", {"session": "one"})})
         assert [row["externalId"] for row in next(following)[1]["messages"]] == ["m1"]
