@@ -25,7 +25,8 @@ from service.client.following import Folded
 from service.postgres import EmbeddedPostgres
 from service.supervisor import address
 
-WRITERS, READERS, SESSIONS = 16, 12, 30
+WRITERS, READERS, SESSIONS, MESSAGES = 16, 12, 30, 1000
+"""The last so many messages are those that are changed."""
 ROLLED_BACK, HELD = 0.05, 0.02
 LOST = (psycopg.Error, OSError, TimeoutError)
 
@@ -113,18 +114,23 @@ class Soak:
                     finally:
                         token = reader.token or token
                         self.cuts += 1
-            await moment(0.05)
+            await moment(0.2)
         async with following(api.url, self.key, *queries, resume=token, held=held) as reader:
             await agree(api, self.key, queries, reader.folded)
         return held
 
 
 async def change(writer: Writer, chance: random.Random, name: str) -> None:
-    """One random change. Rows are chosen by chance, and a change of none is one as well."""
-    ids = "(select id from {} where workspace_id = {} order by id offset {} limit 1)"
-    session = ids.format("sessions", writer.workspace_id, chance.randrange(SESSIONS))
-    message = ids.format("messages", writer.workspace_id, chance.randrange(400))
-    match chance.choices(range(6), weights=(50, 20, 15, 8, 4, 3))[0]:
+    """One random change. Rows are chosen by chance, and a change of none is one as well: of a session that has gone."""
+    named = f"soak-{chance.randrange(SESSIONS)}"
+    session = (
+        f"(select id from sessions where workspace_id = {writer.workspace_id} and external_id = '{named}')"
+    )
+    message = (
+        f"(select id from messages where workspace_id = {writer.workspace_id}"
+        f" order by id desc offset {int(MESSAGES * chance.random() ** 2)} limit 1)"
+    )
+    match chance.choices(range(7), weights=(50, 20, 15, 8, 4, 1, 5))[0]:
         case 0:
             await writer.run(
                 "insert into messages (workspace_id, session_id, external_id, role, text, created_at)"
@@ -139,10 +145,18 @@ async def change(writer: Writer, chance: random.Random, name: str) -> None:
         case 3:
             await writer.run(f"delete from messages where id = {message}")
         case 4:
-            await writer.run(f"update messages set session_id = {session} where id = {message}")
+            await writer.run(
+                f"update messages set session_id = s.id from {session} s where messages.id = {message}"
+            )
         case 5:
             await writer.run(f"delete from sessions where id = {session}")
-            await writer.session(f"again-{name}")
+        case 6:  # it is there, or comes again under its name
+            await writer.run(
+                "insert into sessions (workspace_id, source, external_id, title, created_at, updated_at)"
+                f" values ({writer.workspace_id}, 'pi', '{named}', %s, clock_timestamp(), clock_timestamp())"
+                " on conflict do nothing",
+                name,
+            )
 
 
 async def agree(api: Api, key: str, queries: list[Query], folded: dict[str, Folded]) -> None:

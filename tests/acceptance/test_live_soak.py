@@ -13,9 +13,15 @@ from service.storage import people
 from service.storage.database import open_database
 from service.storage.migrations import migrate
 
-COMMITS = int(os.environ.get("LIVE_SOAK_COMMITS", "3000"))
+COMMITS = int(os.environ.get("LIVE_SOAK_COMMITS", "10000"))
 """`make live-soak` asks for 100,000."""
-NOTHING_TO_LOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+SEED = int(os.environ.get("LIVE_SOAK_SEED", "7"))
+NOTHING_TO_LOSE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "deadlock_timeout": "50ms",
+}
 
 
 async def test_it_ends_with_what_plain_reads_give(home: Path, tmp_path: Path) -> None:
@@ -31,7 +37,7 @@ async def test_it_ends_with_what_plain_reads_give(home: Path, tmp_path: Path) ->
         async with db.workspace(workspace_id) as conn:
             await people.create_key(conn, workspace_id, user_id, key=key)
         await db.close()
-        soak, api = Soak(url, workspace_id, key, commits=COMMITS, seed=7), Api(url, tmp_path)
+        soak, api = Soak(url, workspace_id, key, commits=COMMITS, seed=SEED), Api(url, tmp_path)
         started_s = time.monotonic()
         try:
             await live_soak.run(soak, api, postgres.restart)
