@@ -213,4 +213,5 @@ async def rank(call: Call, asked: SearchAsked, query: Query | None = None) -> Ke
         counts=ranking.counts,
         mode_used=ranking.mode_used,
         fallback_reason=ranking.fallback_reason,
+        vector_weight=ranking.vector_weight,
     )
