@@ -50,6 +50,10 @@ class TextReader(Protocol):
         """All that matches, joined with the message ids `also` (that pass the filter), counted exactly in `unit`s."""
         ...
 
+    def sessions(self, workspace_id: int, query: Query) -> frozenset[int]:
+        """The sessions with a match: a message, or their titles."""
+        ...
+
     def admits(self, workspace_id: int, query: Query, messages: Collection[int]) -> set[int]:
         """Those of the messages that pass the query's filter, hold every required term and no excluded one."""
         ...

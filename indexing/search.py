@@ -96,25 +96,19 @@ async def search(
     """
     depth = max(LEAST_DEPTH, limit)
     meaning = _Meaning(vectors, embedder) if vectors is not None and embedder is not None else None
-    found = await _ask(workspace_id, query, mode, depth, text, meaning, reason)
-    corrections: dict[str, str] = {}
-    if mode != "semantic" and not found.words:
-        corrections = await asyncio.to_thread(text.corrections, workspace_id, query)
-    if corrections:
-        second = corrected(query, corrections)
-        again = await _ask(workspace_id, second, mode, depth, text, meaning, reason)
-        if again.words:
-            query, found = second, msgspec.structs.replace(again, mode_used="fuzzy")
-        else:
-            corrections = {}
-    weight = fusion.vector_weight(found.vectors)
-    fused = fusion.fuse(found.words, found.vectors, depth=depth, weight=weight)
-    nearest = [each.id for each in fused if each.unit == "message"][: max(NEIGHBOURS_OF, limit)]
-    beside, counts = await asyncio.gather(
-        _beside(workspace_id, nearest, neighbours),
-        _count(workspace_id, query, found, text, unit, facets),
-    )
-    looked_for = found.vectors or any(term.occur != "must_not" for term in query.terms)
+    by_words = asyncio.create_task(_matching(workspace_id, query, text, mode, unit, facets))
+    try:
+        query, found, corrections = await _ask_twice(workspace_id, query, mode, depth, text, meaning, reason)
+        weight = fusion.vector_weight(found.vectors)
+        fused = fusion.fuse(found.words, found.vectors, depth=depth, weight=weight)
+        nearest = [each.id for each in fused if each.unit == "message"][: max(NEIGHBOURS_OF, limit)]
+        beside, counts = await asyncio.gather(
+            _beside(workspace_id, nearest, neighbours),
+            _count(workspace_id, query, found, text, unit, facets, None if corrections else by_words),
+        )
+    finally:
+        by_words.cancel()
+    looked_for = found.vectors or _looks_for_words(query)
     # Where nothing was looked for, the newest come first, and no company changes that.
     ranked = fusion.in_company(fused, mutual(beside)) if looked_for else fused
     return Ranking(
@@ -185,6 +179,28 @@ def grouped(ranked: Sequence[Fused]) -> list[Group]:
     ]
 
 
+async def _ask_twice(
+    workspace_id: int,
+    query: Query,
+    mode: Mode,
+    depth: int,
+    text: TextReader,
+    meaning: _Meaning | None,
+    reason: str,
+) -> tuple[Query, _Candidates, dict[str, str]]:
+    """The candidates; where no word finds anything, those of the query with its words corrected, and the corrections."""
+    found = await _ask(workspace_id, query, mode, depth, text, meaning, reason)
+    if mode == "semantic" or found.words:
+        return query, found, {}
+    corrections = await asyncio.to_thread(text.corrections, workspace_id, query)
+    if corrections:
+        second = corrected(query, corrections)
+        again = await _ask(workspace_id, second, mode, depth, text, meaning, reason)
+        if again.words:
+            return second, msgspec.structs.replace(again, mode_used="fuzzy"), corrections
+    return query, found, {}
+
+
 async def _ask(
     workspace_id: int,
     query: Query,
@@ -215,6 +231,10 @@ def _why_not(query: Query, mode: Mode, meaning: _Meaning | None, reason: str) ->
     if not query.text.strip():
         return NO_TEXT if mode == "semantic" else ""
     return reason if meaning is None else ""
+
+
+def _looks_for_words(query: Query) -> bool:
+    return any(term.occur != "must_not" for term in query.terms)
 
 
 def _by_words(workspace_id: int, query: Query, text: TextReader, depth: int) -> list[Hit]:
@@ -250,14 +270,40 @@ async def _beside(
         return await neighbours.of(workspace_id, messages)
 
 
+async def _matching(
+    workspace_id: int, query: Query, text: TextReader, mode: Mode, unit: Unit, facets: Sequence[Facet]
+) -> frozenset[int] | None:
+    """The sessions that match by their words, gathered while the vectors are asked: most of what `_count` takes. None
+    where it counts something else."""
+    if mode == "semantic" or unit == "message" or facets:
+        return None
+    with step("count"):
+        return await asyncio.to_thread(_sessions, workspace_id, query, text)
+
+
+def _sessions(workspace_id: int, query: Query, text: TextReader) -> frozenset[int]:
+    text.refresh()
+    return text.sessions(workspace_id, query)
+
+
 async def _count(
-    workspace_id: int, query: Query, found: _Candidates, text: TextReader, unit: Unit, facets: Sequence[Facet]
+    workspace_id: int,
+    query: Query,
+    found: _Candidates,
+    text: TextReader,
+    unit: Unit,
+    facets: Sequence[Facet],
+    by_words: asyncio.Task[frozenset[int] | None] | None,
 ) -> Counts:
-    """All messages with the words, and those found by meaning; by meaning alone, only these."""
+    """All messages with the words, and those found by meaning; by meaning alone, only these. `by_words`: of this query."""
     also = [hit.id for hit in found.vectors]
     if found.mode_used == "semantic":
         query = msgspec.structs.replace(query, terms=())
     if found.mode_used == "semantic" and not also:
         return Counts(total=0, facets={facet: {} for facet in facets})
+    matching = await by_words if by_words else None
+    if matching is not None and (_looks_for_words(query) or not also):
+        sessions = matching.union(hit.session_id for hit in (*found.words, *found.vectors))
+        return Counts(total=len(sessions), facets={})
     with step("count"):
         return await asyncio.to_thread(text.count, workspace_id, query, also=also, unit=unit, facets=facets)

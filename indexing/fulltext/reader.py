@@ -68,11 +68,28 @@ class TantivyReader:
         searcher = self._index.searcher()
         if unit == "session":
             return Counts(
-                total=_sessions(searcher, asked),
+                total=len(_sessions(searcher, asked)),
                 facets={facet: dict(_sessions_by(searcher, asked, facet)) for facet in facets},
             )
-        total = int(searcher.aggregate(asked, {"n": {"value_count": {"field": "message"}}})["n"]["value"])
-        return Counts(total=total, facets={facet: _messages_by(searcher, asked, facet) for facet in facets})
+        by_words = asking.matching(workspace_id, query, unit="message")
+        if facets or not also or by_words is None:
+            total = _messages(searcher, asked)
+            return Counts(
+                total=total, facets={facet: _messages_by(searcher, asked, facet) for facet in facets}
+            )
+        # Apart, since to look for the union of words and hundreds of ids takes three times as long.
+        given = asking.matching(workspace_id, query, unit="message", only=also)
+        assert given is not None, "with `only` there is always something to ask"
+        both = Query.boolean_query([(Occur.Must, given), (Occur.Must, by_words)])
+        return Counts(
+            total=_messages(searcher, by_words) + _messages(searcher, given) - _messages(searcher, both),
+            facets={},
+        )
+
+    def sessions(self, workspace_id: int, query: Asked) -> frozenset[int]:
+        """The sessions with a match: a message, or their titles."""
+        asked = asking.matching(workspace_id, query) or asking.passing(workspace_id, query)
+        return frozenset() if asked is None else _sessions(self._index.searcher(), asked)
 
     def admits(self, workspace_id: int, query: Asked, messages: Collection[int]) -> set[int]:
         """Those of the messages that pass the query's filter, hold every required term and no excluded one."""
@@ -141,15 +158,20 @@ def _hits(searcher: Searcher, found: Sequence[tuple[Any, Any]]) -> list[Hit]:
     ]
 
 
+def _messages(searcher: Searcher, asked: Query) -> int:
+    return int(searcher.aggregate(asked, {"n": {"value_count": {"field": "message"}}})["n"]["value"])
+
+
 def _messages_by(searcher: Searcher, asked: Query, facet: Facet) -> dict[str, int]:
     buckets = searcher.aggregate(asked, {facet: _terms(facet)})[facet]["buckets"]
     return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
 
 
-def _sessions(searcher: Searcher, asked: Query) -> int:
-    return sum(
-        len(found["session"]["buckets"])
+def _sessions(searcher: Searcher, asked: Query) -> frozenset[int]:
+    return frozenset(
+        int(bucket["key"])
         for found in _in_ranges(searcher, asked, {"session": _terms("session")})
+        for bucket in found["session"]["buckets"]
     )
 
 
