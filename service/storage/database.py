@@ -96,13 +96,17 @@ class Database:
         local = {"backscroll.workspace": str(int(workspace_id)), **settings}
         within = Asked(SET_LOCAL, {"names": list(local), "values": list(local.values())})
         with told_together([each.statement for each in asked]), unavailable():
+            # All is waited for at the message's end: one limit for it, and cursors that set none of their own.
             async with self._pool.connection() as conn:
-                async with conn.pipeline():
-                    cursors = [
-                        await conn.execute(each.statement, each.params, prepare=each.prepare)
-                        for each in (within, *asked)
-                    ]
-                return [await cursor.fetchall() for cursor in cursors[1:]]
+                with link.answered_within(conn):
+                    async with conn.pipeline():
+                        cursors = [
+                            await psycopg.AsyncCursor(conn).execute(
+                                each.statement, each.params, prepare=each.prepare
+                            )
+                            for each in (within, *asked)
+                        ]
+                    return [await cursor.fetchall() for cursor in cursors[1:]]
 
     @asynccontextmanager
     async def system(self) -> AsyncIterator[Connection]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
-from pgvector import HalfVector
+import numpy as np
 
 from indexing.ports import Vectors
 from service.storage import locks
@@ -136,13 +136,13 @@ async def store(
 
 
 def as_text(vector: Vectors) -> str:
-    """As pgvector reads it.
+    """As pgvector reads it, at half precision, which is what it keeps.
 
     >>> import numpy as np
     >>> as_text(np.array([0.5, -1.0], np.float32))
     '[0.5,-1.0]'
     """
-    return str(HalfVector(vector).to_text())
+    return msgspec.json.encode(vector.astype(np.float16).tolist()).decode()
 
 
 async def waiting(conn: Connection, workspace_id: int) -> int:

@@ -28,7 +28,9 @@ from service.storage.vector_filter import Condition, conditions
 SQL = load("vectors")
 
 KNOWN_S = 2.0
-"""How long the active model and a workspace's size are believed."""
+"""How long the active model, a workspace's size and what a filter leaves of it are believed."""
+MOST_FILTERS = 1_000
+"""So many are known at once."""
 ROWS_A_MESSAGE = 2
 """How many rows are read for one message at first: its passages, and the messages that share its text."""
 SPARE = 1.3
@@ -53,7 +55,9 @@ BY_INDEX = LOOKED_UP | {
     "hnsw.iterative_scan": "relaxed_order",
     "hnsw.max_scan_tuples": "1000000",
     "hnsw.scan_mem_multiplier": "4",
+    "plan_cache_mode": "force_generic_plan",
 }
+"""Leaves the planner one way only: so it is planned once a connection, which took as long as a third of the answer."""
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -76,6 +80,7 @@ class PostgresVectors:
         self._exact_scan_rows = exact_scan_rows
         self._model: tuple[float, Model | None] = (0.0, None)
         self._sizes: dict[int, tuple[float, Size]] = {}
+        self._left: dict[tuple[int, Filter], tuple[float, float]] = {}
 
     async def model(self) -> Model | None:
         """The model whose vectors are asked; None before the first. Up to `KNOWN_S` old."""
@@ -92,7 +97,7 @@ class PostgresVectors:
         if model is None or limit <= 0 or filter.session_ids == () or vector.shape != (model.dimension,):
             return []
         asked = Nearest(self._db, model, workspace_id, as_text(vector), conditions(filter), limit)
-        rows, left = await self._estimate(asked)
+        rows, left = await self._estimate(asked, filter)
         at_once = SPARE * limit * rows <= GREATEST_EF * left
         if left > self._exact_scan_rows * (AT_ONCE if at_once else 1):
             hits = await by_index(asked, rows=rows, left=left, few=self._exact_scan_rows)
@@ -100,15 +105,17 @@ class PostgresVectors:
                 return hits
         return await one_by_one(asked, few=left < FEW * rows)
 
-    async def _estimate(self, asked: Nearest) -> tuple[float, float]:
+    async def _estimate(self, asked: Nearest, filter: Filter) -> tuple[float, float]:
         """About how many rows the workspace has, and how many of them pass the filter."""
         size = await self._size(asked.workspace_id)
         if not asked.filter.where:
             return size.rows, size.rows
-        if asked.filter.of_messages:
-            messages = await asked.messages_by_statistics()
-        else:
-            messages = await asked.messages_by_session()
+        until, messages = self._left.get((asked.workspace_id, filter), (0.0, 0.0))
+        if time.monotonic() >= until:
+            messages = await asked.messages_left()
+            if len(self._left) >= MOST_FILTERS:
+                self._left.clear()
+            self._left[asked.workspace_id, filter] = (time.monotonic() + KNOWN_S, messages)
         return size.rows, min(size.rows, messages * size.rows_a_message)
 
     async def _size(self, workspace_id: int) -> Size:
@@ -129,6 +136,12 @@ class Nearest(msgspec.Struct, frozen=True):
     vector: str
     filter: Condition
     limit: int
+
+    async def messages_left(self) -> float:
+        """About how many messages pass the filter."""
+        return await (
+            self.messages_by_statistics() if self.filter.of_messages else self.messages_by_session()
+        )
 
     async def messages_by_session(self) -> float:
         (row,) = await self.read(
@@ -182,7 +195,7 @@ async def by_index(asked: Nearest, *, rows: float, left: float, few: int) -> lis
 async def nearest(asked: Nearest, near: int) -> list[Hit]:
     """What the filter leaves of the `near` nearest texts."""
     ef = min(max(round(EF_A_ROW * near), LEAST_EF), GREATEST_EF)
-    statement = Asked(written(SQL["by_index"], asked), asked.params(near=near), False)
+    statement = Asked(written(SQL["by_index"], asked), asked.params(near=near), True)
     return best_of_each(await asked.planned(BY_INDEX | {"hnsw.ef_search": str(ef)}, statement))
 
 
