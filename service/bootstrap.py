@@ -12,7 +12,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from indexing.embedder import ModelUnavailable, model_name, open_query_embedder, open_token_counter
+from indexing.embedder import (
+    ModelUnavailable,
+    Remembering,
+    model_name,
+    open_query_embedder,
+    open_token_counter,
+)
 from indexing.fulltext import IndexDamaged, TantivyReader, open_reader
 from indexing.ports import Embedder
 from service import tracing
@@ -92,9 +98,10 @@ class Resources(msgspec.Struct, kw_only=True):
 
     def _open_embedder(self, name: str) -> Embedder | None:
         try:
-            return open_query_embedder(self.settings.models_dir, self._setting_of(name))
+            found = open_query_embedder(self.settings.models_dir, self._setting_of(name))
         except ModelUnavailable:
             return None
+        return None if found is None else Remembering(found)
 
     async def close(self) -> None:
         await self.live.stop()

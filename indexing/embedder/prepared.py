@@ -12,9 +12,10 @@ from __future__ import annotations
 import math
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -168,7 +169,9 @@ def _write_graph(embedder: SentenceTransformerEmbedder, file: Path) -> None:
     features = embedder.model.preprocess(["two texts of", "different length, so that there is padding"])
     sizes = {0: "texts", 1: "tokens"}
     try:
-        with embedder.turn, torch.inference_mode(), warnings.catch_warnings():
+        with (
+            embedder.turn, _plain_attention(embedder.model), torch.inference_mode(), warnings.catch_warnings(),
+        ):  # fmt: skip
             warnings.simplefilter("ignore")  # the tracer warns of what `_verify` checks
             torch.onnx.export(
                 Graph().eval(),
@@ -181,6 +184,23 @@ def _write_graph(embedder: SentenceTransformerEmbedder, file: Path) -> None:
             )
     except (RuntimeError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise NotExportable(f"torch cannot trace {embedder.name}: {type(error).__name__}") from error
+
+
+@contextmanager
+def _plain_attention(model: Any) -> Iterator[None]:
+    """Attention as its products within the block, where the model lets it be chosen: torch's fused one, which the
+    backfill wants, is exported with so many checks around it that a short query takes a quarter longer."""
+    inner = next((each for each in model.modules() if hasattr(each, "set_attn_implementation")), None)
+    chosen = getattr(getattr(inner, "config", None), "_attn_implementation", None)
+    if inner is None or chosen is None:
+        yield
+        return
+    with suppress(ValueError):  # a model that knows no other way is exported as it is
+        inner.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        inner.set_attn_implementation(chosen)
 
 
 def _verify(embedder: SentenceTransformerEmbedder, place: Path) -> None:

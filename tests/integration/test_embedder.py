@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from indexing.embedder import (
     Compute,
     ModelUnavailable,
     OnnxEmbedder,
+    Remembering,
     SentenceTransformerEmbedder,
     export_onnx,
     model_name,
@@ -29,7 +31,7 @@ from indexing.embedder import (
 from indexing.embedder.names import bundled_path
 from indexing.embedder.onnx_embedder import CARD_FILE
 from indexing.embedder.prepared import directory_of
-from indexing.ports import Embedder
+from indexing.ports import Embedder, Vectors
 
 FP32 = Compute("fp32", 1)
 TEXTS = [
@@ -188,6 +190,24 @@ def test_it_embeds_queries_without_torch(models_dir: Path) -> None:
         [sys.executable, "-c", program, str(models_dir)], capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "[]"
+
+
+def test_it_embeds_a_query_once(models_dir: Path) -> None:
+    """The same words again are not computed again, and give the same vector; long ones are, and take no memory."""
+    real = OnnxEmbedder(directory_of(models_dir, ""))
+    asked: list[str] = []
+
+    class Counted:
+        name, dimension = real.name, real.dimension
+
+        def embed(self, texts: Sequence[str]) -> Vectors:
+            asked.extend(texts)
+            return real.embed(texts)
+
+    remembering, long = Remembering(Counted()), "far too long " * 100
+    for text in ("redirect loop", "cookie", "redirect loop", long, long):
+        assert np.array_equal(remembering.embed([text]), real.embed([text]))
+    assert asked == ["redirect loop", "cookie", long, long]
 
 
 def test_it_has_no_query_embedder_before_one_is_prepared(tmp_path: Path) -> None:
