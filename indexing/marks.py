@@ -32,7 +32,8 @@ _PLAIN_CHUNK = re.compile(r"[^\W_]+")
 """What `CHUNK` is in a text without combining marks."""
 _SIGN = re.compile(rf"({SIGN.pattern})[\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]*")
 """With its skin tone and the mark of its form."""
-_FOREIGN = re.compile(r"[^\x00-\x7f]+")
+_FOREIGN = re.compile(r"[^\W\x00-\x7f]+")
+"""Letters beyond ASCII, and not the `…` that begins most snippets."""
 _IRREGULAR = {"die": "dying", "lie": "lying", "tie": "tying"}
 """Stems that are not how their words begin."""
 

@@ -75,11 +75,11 @@ def best_window(
 ) -> Window | None:
     """The best place to show, where most of what was looked for stands within `limit` characters; None: there is no text."""
     marked = marker(tuple(terms))
-    best = max(
-        (window for field in fields for window in _windows(field, terms, marked, passage, limit)),
-        key=lambda each: each.score,
-        default=None,
-    )
+    best = None
+    for field in fields:
+        for window in _windows(field, terms, marked, passage, limit):
+            if best is None or window.score > best.score:
+                best = window
     return best or _beginning(fields, passage, terms)
 
 
