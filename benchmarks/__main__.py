@@ -29,6 +29,7 @@ NAMES = (
     "live.restart",
     "live.stopped",
     "search",
+    "vectors",
     "retrieval",
     "context",
     "rollup",

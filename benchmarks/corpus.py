@@ -38,13 +38,13 @@ def origin() -> str:
 def texts(count: int, *, seed: int, chars: int | None = None) -> Iterator[str]:
     """Distinct texts; `chars` long, or as chat is: most of 100 to 1,000 characters and some of several thousand."""
     rng = random.Random(seed)
-    sentences = _sentences()
+    known = sentences()
     for place in range(count):
         wanted = chars or min(8000, max(40, round(rng.lognormvariate(5.9, 0.9))))
-        start = rng.randrange(len(sentences))
-        pieces, length = [f"{rng.choice(sentences)} ({seed}-{place})"], 0
+        start = rng.randrange(len(known))
+        pieces, length = [f"{rng.choice(known)} ({seed}-{place})"], 0
         while length < wanted:
-            pieces.append(sentences[start % len(sentences)])
+            pieces.append(known[start % len(known)])
             length += len(pieces[-1]) + 1
             start += 1
         yield " ".join(pieces)[: chars or None]
@@ -122,7 +122,8 @@ def judgements(name: str) -> dict[str, set[str]]:
 
 
 @cache
-def _sentences() -> list[str]:
+def sentences() -> list[str]:
+    """Of the retrieval sets and of what was said in real transcripts, or made up; some more than once."""
     if not DATA.exists():
         rng = random.Random(1)
         return [

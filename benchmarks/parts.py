@@ -58,6 +58,13 @@ def recall_of_vectors(service: Service, client: Client, questions: Sequence[str]
     return sum(shares) / len(shares)
 
 
+def count_messages(service: Service) -> int:
+    """How many messages there are."""
+    with tables(service) as conn:
+        row = conn.execute("select count(*) from messages").fetchone()
+    return int(row[0]) if row else 0
+
+
 def count_project(service: Service, project: str) -> int:
     """How many messages a project has."""
     with tables(service) as conn:

@@ -136,6 +136,10 @@ class Report:
         self.section.load += f", {psutil.getloadavg()[0]:.1f} after"
         self._write()
 
+    def value(self, what: str) -> float | None:
+        """Of a figure that was measured, now or by another part."""
+        return next((figure.value for figure in self.section.figures if figure.what == what), None)
+
     def _write(self) -> None:
         FOLDER.mkdir(exist_ok=True)
         draft = self._path.with_suffix(".new")

@@ -22,6 +22,8 @@ LIMIT = 20
 LARGE = 100_000
 """The goals are for this many messages."""
 PROJECT = "project-07"
+PARTS = ("small", "large", "filter", "recall", "clients", "beside")
+"""What can be measured apart (`--part`), on a home that is kept (`--home`)."""
 
 
 @dataclass
@@ -46,7 +48,8 @@ def run(options: Options, report: Report) -> None:
     if options.url:
         report.note("Left out: searching is measured with a service of its own, since it plants vectors.")
         return
-    sizes = (500, 2_000) if options.quick else (10_000, LARGE)
+    small, large = (500, 2_000) if options.quick else (10_000, LARGE)
+    wanted = options.parts or PARTS
     with serving(options) as service:
         bench = Bench(service, service.client(), report, 30 if options.quick else 200)
         wait_for_meaning(bench.client)
@@ -54,20 +57,25 @@ def run(options: Options, report: Report) -> None:
         report.note(
             f"One client, {bench.per_round} questions a round, {ROUNDS} rounds, no question twice; {LIMIT} results, grouped by session where nothing else is said."
         )
-        medians: list[float] = []
-        for there, size in zip((0, *sizes), sizes, strict=False):
-            _grow(bench, there, size)
-            medians.append(_at(bench, size))
-        small, large = medians
-        bench.add(f"{sizes[1]:,}: hybrid, p50", [large], baselines=[small], baseline=f"at {sizes[0]:,}", must=2.0, target=1.5, goal_on="ratio")  # fmt: skip
-        _filtered(bench, sizes[1])
-        _recall(bench, sizes[1])
-        _many_clients(bench, sizes[1])
-        _beside(bench, sizes[1])
+        if "small" in wanted:
+            _grow(bench, small)
+            _at(bench, small)
+        if "large" in wanted:
+            _grow(bench, large)
+            _at(bench, large)
+            _growth(bench, small, large)
+        for part, measure in (
+            ("filter", _filtered), ("recall", _recall), ("clients", _many_clients), ("beside", _beside),
+        ):  # fmt: skip
+            if part in wanted:
+                measure(bench, large)
 
 
-def _grow(bench: Bench, there: int, wanted: int) -> None:
+def _grow(bench: Bench, wanted: int) -> None:
     """Send messages until there are `wanted`, and wait until all can be found."""
+    there = parts.count_messages(bench.service)
+    if there >= wanted:
+        return
     for body in corpus.batches(corpus.messages(wanted - there, seed=100 + there)):
         bench.client.send("POST", "/sync/batch", body)
     settle(bench.client, "text index", meaning=False)
@@ -75,8 +83,15 @@ def _grow(bench: Bench, there: int, wanted: int) -> None:
     settle(bench.client, "both indexes")
 
 
-def _at(bench: Bench, size: int) -> float:
-    """All kinds of search at one size; hybrid's p50."""
+def _growth(bench: Bench, small: int, large: int) -> None:
+    """What ten times as many cost."""
+    before, after = (bench.report.value(f"{size:,}: hybrid, p50") for size in (small, large))
+    if before and after:
+        bench.add(f"{large:,}: hybrid, p50, beside a tenth", [after], baselines=[before], baseline=f"at {small:,}", must=2.0, target=1.5, goal_on="ratio")  # fmt: skip
+
+
+def _at(bench: Bench, size: int) -> None:
+    """All kinds of search at one size."""
     alone = parts.measure(bench.service, [bench.questions() for _ in range(ROUNDS)], limit=200)
     for name, values in alone.items():
         bench.add(f"{size:,}: {name} alone, p50", values)
@@ -93,9 +108,6 @@ def _at(bench: Bench, size: int) -> float:
         bench.add(f"{size:,}: {kind}, p99", _percentiles(rounds, 99), **({"must": 80, "target": 35} if with_goals else {}))  # fmt: skip
         beside = {"baselines": sums, "baseline": " + ".join(needs)}
         bench.add(f"{size:,}: {kind} against its parts, p50", p50s, **beside, **({"target": 1.5, "goal_on": "ratio"} if kind == "hybrid" else {}))  # fmt: skip
-        if kind == "hybrid":
-            hybrid = percentile(p50s, 50)
-    return hybrid
 
 
 def _rounds(bench: Bench, kind: str, **asked: Any) -> list[list[float]]:
