@@ -75,6 +75,9 @@ def _asked() -> tuple[list[str], Options]:
     parser.add_argument(
         "--part", action="append", default=[], help="only this part of a benchmark; may be repeated"
     )
+    parser.add_argument(
+        "--ablate", action="store_true", help="retrieval: also with parts of the ranking left out"
+    )
     given = parser.parse_args()
     names = [name for asked in given.names for name in (of_room(asked) or [asked])]
     unknown = sorted({*names} - {*NAMES})
@@ -89,7 +92,7 @@ def _asked() -> tuple[list[str], Options]:
             f"There is no part {', '.join(strange)}: choose of {', '.join(sorted(known)) or 'none'}."
         )
     return names, Options(
-        given.quick, given.url, given.key, given.database_url, given.home, tuple(given.part)
+        given.quick, given.url, given.key, given.database_url, given.home, tuple(given.part), given.ablate
     )
 
 

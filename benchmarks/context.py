@@ -25,18 +25,19 @@ GOAL_TOKENS = 1_000
 SESSIONS = 20
 HITS = 300
 QUESTIONS = 300
+NOTE = (
+    f"Every n-th question of LoCoMo, {QUESTIONS} of them (quick: of one conversation), inside its conversation, counted by o200k; "
+    f"`limit={SESSIONS}`. A piece of evidence is inside when its whole text is. Beside it three ways to hand over the hits of POST /search in their "
+    "order as long as they fit: as its JSON says them (and then a hit counts as its whole text, though it shows a snippet); their texts, each with a line of its "
+    "session, project, model and date, as context gives them once a session; the bare texts, without a word of where they come from."
+)
 
 
 def run(options: Options, report: Report) -> None:
     if not corpus.DATA.exists():
         report.note("Left out: the labelled sets are not here (a folder shared/data beside the project).")
         return
-    report.note(
-        f"Every n-th question of LoCoMo, {QUESTIONS} of them (quick: of one conversation), inside its conversation, counted by o200k; "
-        f"`limit={SESSIONS}`. A piece of evidence is inside when its whole text is. Beside it three ways to hand over the hits of POST /search in their "
-        "order as long as they fit: as its JSON says them (and then a hit counts as its whole text, though it shows a snippet); their texts, each with a line of its "
-        "session, project, model and date, as context gives them once a session; the bare texts, without a word of where they come from."
-    )
+    report.note(NOTE)
     rows, questions, answers = retrieval._set("locomo_dev", quick=options.quick)
     questions = questions[:: max(1, len(questions) // QUESTIONS)]
     texts = {row["id"]: retrieval._message(row)["textContent"] for row in rows}

@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from benchmarks import corpus, long_messages
+from benchmarks import ablation, corpus, long_messages
 from benchmarks.measure import Progress
 from benchmarks.report import Figure, Report
-from benchmarks.running import Client, Options, serving, settle, wait_for_meaning
+from benchmarks.running import Client, Options, Service, serving, settle, tables, wait_for_meaning
 
 TITLE = "Retrieval: quality on labelled sets"
 EXPECTED = """LoCoMo turns in their conversation recall@10 0.72 to 0.76 and nDCG@10 0.54, turns in one index 4 points less, sessions recall@10 0.93,
@@ -106,6 +106,8 @@ def run(options: Options, report: Report) -> None:
             for task in TASKS:
                 if task.set == name:
                     _measure(client, report, task, rows, questions, answers)
+                    if options.ablate and task.group_by == "message":
+                        _ablate(service, report, task, questions, answers)
     long_messages.measure(options, report)
 
 
@@ -201,6 +203,21 @@ def _measure(
             better="higher",
         )
     )
+
+
+def _ablate(
+    service: Service, report: Report, task: Task, questions: Sequence[Any], answers: dict[str, set[str]]
+) -> None:
+    with tables(service) as conn:
+        named = dict(
+            conn.execute("select id, external_id from messages where workspace_id = current_workspace()")
+        )
+    asked = [ablation.Asked(each["text"], each["conv"] if task.inside else "") for each in questions]
+
+    def gain(place: int, ranked: list[int]) -> float:
+        return ndcg([named[id] for id in ranked[:10]], answers[questions[place]["id"]], 10)
+
+    ablation.compare(report, task.title, ablation.gather(service, asked), gain)
 
 
 def _ask(

@@ -53,6 +53,8 @@ class Options:
     """Where a service of our own lives and is kept; None: in a fresh one, which is removed."""
     parts: tuple[str, ...] = ()
     """Only these parts of a benchmark that has some; empty: all. What they add goes to what was kept of others."""
+    ablate: bool = False
+    """Rank the labelled sets also with parts of the ranking left out."""
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,13 @@
 
     1. each ranking's scores become z-scores over all candidates; their weighted sum, moved so that the worst
        candidate has 0, is the fused score (moved, because a share of a negative score would punish for company)
-    2. the vectors weigh more the nearer the nearest of them is: a far nearest neighbour is a guess
-    3. a message gains a share of the fused scores of the messages before and after it, and of its session's best
+    2. words weigh a little more than vectors, and less the nearer the nearest vector is and the less the best by words
+       stand out: a far nearest neighbour is a guess, and words that everybody has tell nobody apart
+    3. a message gains shares of the fused scores of the messages around it and of its session's best, and for what its
+       session's messages together say of the query (one answers half of it, the next the other half)
 
-Measured, nDCG@10 with all-MiniLM-L6-v2:
-
-                      words   vectors   half and half   by nearness   and in company
-    SciFact            69.5      64.9            74.3          74.9             74.9
-    CoSQA              38.3      60.3            55.4          58.5             58.5
-    LoCoMo, one index  46.4      18.2            45.1          45.7             50.2
-    LoCoMo, inside     50.3      22.1            49.5          49.5             53.9
-
-Shares of company from 0.3 to 0.5 are level, and 0.3 is the most careful of them. Reciprocal ranks depend on how long
-the lists are; z-scores do not.
+What each of these brings, and what was tried and left: docs/decisions/0009-ranking.md. Reciprocal ranks depend on how
+long the lists are; z-scores do not.
 """
 
 from __future__ import annotations
@@ -27,14 +21,25 @@ import msgspec
 
 from indexing.model import Hit, Unit
 
-NEAR = 0.62
-"""A cosine that a good match has in MiniLM. The vectors' weight there is `WEIGHT_NEAR`."""
-WEIGHT_NEAR = 0.55
-WEIGHT_SLOPE = 2.0
+LEAST_WEIGHT, MOST_WEIGHT = 0.45, 0.85
+"""Of the vectors; the words have the rest of 1."""
+NEAR = 0.64
+"""A cosine that a good match has in MiniLM."""
+PER_COSINE = 2.0
 """What one more of cosine would add to the weight."""
-LEAST_WEIGHT, MOST_WEIGHT = 0.3, 0.7
+STANDOUT = 0.45
+"""A usual lead of the best by words: over the `FOLLOWER`th, as a share of its score."""
+FOLLOWER = 10
+PER_STANDOUT = 1.0
+"""What one more of lead would take from the weight."""
 NEIGHBOUR_SHARE = 0.3
+FURTHER_SHARE = 0.1
+"""Of a message two places away."""
 SESSION_SHARE = 0.3
+COVERAGE_WEIGHT = 0.4
+"""Of the z-score of how well a session's messages together say what is asked."""
+NOTHING: Mapping[int, float] = {}
+NOBODY: tuple[None, None] = (None, None)
 
 Key = tuple[Unit, int]
 Before = int | None
@@ -52,7 +57,7 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Fused(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A candidate with its score and what it is made of: score = fused + neighbours + session.
+    """A candidate with its score and what it is made of: score = fused + neighbours + session + coverage.
 
     Not followed by Python's collector, as it can be in no cycle: thousands of them a search set off full collections,
     which took longer than the fusion.
@@ -65,6 +70,7 @@ class Fused(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fused: float
     neighbours: float = 0.0
     session: float = 0.0
+    coverage: float = 0.0
     text: Placed | None = None
     vector: Placed | None = None
     passage: tuple[int, int, int] | None = None
@@ -75,14 +81,14 @@ def fuse(
 ) -> list[Fused]:
     """The candidates of both rankings, best first; equal scores in the order of ids. Scores are at least 0.
 
-    `depth` is how many hits were asked for; `weight` that of the vectors, by default `vector_weight`'s. A ranking
+    `depth` is how many hits were asked for; `weight` that of the vectors, by default what `vector_weight` says. A ranking
     that is empty has no say.
 
     >>> found = fuse([Hit(1, 9, 7.0)], [Hit(2, 9, 0.6), Hit(1, 9, 0.5), Hit(3, 9, 0.2)], depth=200)
     >>> [(each.id, round(each.score, 2)) for each in found]
-    [(1, 1.94), (2, 1.2), (3, 0.0)]
+    [(1, 1.96), (2, 1.06), (3, 0.0)]
     """
-    weight = vector_weight(vectors) if weight is None else weight
+    weight = vector_weight(words, vectors) if weight is None else weight
     hits = {(hit.unit, hit.id): hit for hit in (*words, *vectors)}
     # A list of words shorter than was asked for is complete: who is not in it has none of the words, and BM25 of 0.
     # Everybody has a meaning: who is not among the vectors is somewhere below the last of them.
@@ -114,26 +120,41 @@ def fuse(
     )
 
 
-def vector_weight(vectors: Sequence[Hit]) -> float:
-    """How much the vectors say, from 0.3 to 0.7 of all, by the cosine of the nearest.
+def vector_weight(words: Sequence[Hit], vectors: Sequence[Hit]) -> float:
+    """How much the vectors say, from 0.45 to 0.85 of all, by the cosine of the nearest and the lead of the best by words.
 
-    >>> [round(vector_weight([Hit(1, 9, cosine)]), 2) for cosine in (0.9, 0.62, 0.55, 0.2)]
-    [0.7, 0.55, 0.41, 0.3]
+    >>> close = [Hit(id, 9, 10.0 - id / 10) for id in range(10)]
+    >>> [round(vector_weight(close, [Hit(1, 9, cosine)]), 2) for cosine in (0.2, 0.62, 0.9)]
+    [0.45, 0.77, 0.85]
+    >>> vector_weight([Hit(1, 9, 10.0)], [Hit(1, 9, 0.62)])
+    0.45
     """
     nearest = max((hit.score for hit in vectors), default=0.0)
-    return min(max(WEIGHT_NEAR + WEIGHT_SLOPE * (nearest - NEAR), LEAST_WEIGHT), MOST_WEIGHT)
+    gained = PER_COSINE * (nearest - NEAR) - PER_STANDOUT * (_lead(words) - STANDOUT)
+    return min(LEAST_WEIGHT + max(gained, 0.0), MOST_WEIGHT)
+
+
+def _lead(words: Sequence[Hit]) -> float:
+    """Of the best over the `FOLLOWER`th, from 0 to 1; where there are not so many, who follows has 0."""
+    scores = sorted((hit.score for hit in words), reverse=True)
+    follower = scores[FOLLOWER - 1] if len(scores) >= FOLLOWER else 0.0
+    return (scores[0] - follower) / scores[0] if scores and scores[0] > 0 else 1.0
 
 
 def in_company(
     candidates: Iterable[Fused],
     neighbours: Mapping[int, tuple[Before, After]],
+    coverage: Mapping[int, float] = NOTHING,
     *,
     neighbour_share: float = NEIGHBOUR_SHARE,
+    further_share: float = FURTHER_SHARE,
     session_share: float = SESSION_SHARE,
+    coverage_weight: float = COVERAGE_WEIGHT,
 ) -> list[Fused]:
-    """The candidates with what their neighbours (of those that are candidates) and their session's best add; best first.
+    """The candidates with what their neighbours (of those that are candidates) and their session add; best first.
 
-    Call it once, on what `fuse` gave: shares are taken of fused scores, so that they do not feed on each other.
+    `coverage` is of sessions: what their messages together say of the query's words (`TextReader.coverage`). Call it
+    once, on what `fuse` gave: shares are taken of fused scores, so that they do not feed on each other.
 
     >>> alone = Fused(id=1, session_id=9, unit="message", score=1.0, fused=1.0)
     >>> beside = Fused(id=2, session_id=9, unit="message", score=0.5, fused=0.5)
@@ -145,26 +166,61 @@ def in_company(
     best: dict[int, float] = {}
     for each in candidates:
         best[each.session_id] = max(best.get(each.session_id, 0.0), each.fused)
+    covered = _covered(best, candidates, coverage, weight=coverage_weight)
     lifted = []
     for each in candidates:
-        beside = neighbours.get(each.id, ()) if each.unit == "message" else ()
-        near = neighbour_share * sum(scores.get(id, 0.0) for id in beside if id is not None)
+        near = 0.0
+        if each.unit == "message":
+            near = _beside(each.id, neighbours, scores, near=neighbour_share, further=further_share)
         around = session_share * best[each.session_id]
         lifted.append(
             Fused(
                 id=each.id,
                 session_id=each.session_id,
                 unit=each.unit,
-                score=each.fused + near + around,
+                score=each.fused + near + around + covered[each.session_id],
                 fused=each.fused,
                 neighbours=near,
                 session=around,
+                coverage=covered[each.session_id],
                 text=each.text,
                 vector=each.vector,
                 passage=each.passage,
             )
         )
     return _ordered(lifted)
+
+
+def _beside(
+    id: int,
+    neighbours: Mapping[int, tuple[Before, After]],
+    scores: Mapping[int, float],
+    *,
+    near: float,
+    further: float,
+) -> float:
+    """Shares of the scores of those one and two places away, as far as both are known."""
+    added = 0.0
+    for side in (0, 1):
+        first = neighbours.get(id, NOBODY)[side]
+        if first is None:
+            continue
+        second = neighbours.get(first, NOBODY)[side]
+        added += near * scores.get(first, 0.0)
+        added += further * scores.get(second, 0.0) if second is not None else 0.0
+    return added
+
+
+def _covered(
+    sessions: Collection[int], candidates: Sequence[Fused], coverage: Mapping[int, float], *, weight: float
+) -> dict[int, float]:
+    """What a session's messages together add to each of them: weighted z-scores over the candidates, the least being 0."""
+    scale = _scale(
+        [coverage.get(each.session_id, 0.0) for each in candidates], among=len(candidates), absent=0.0
+    )
+    found = {id: weight * scale.z(coverage.get(id, 0.0)) for id in sessions}
+    least = min(found.values(), default=0.0)
+    return {id: score - least for id, score in found.items()}
 
 
 def z_scores(

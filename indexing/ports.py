@@ -38,6 +38,13 @@ class TextReader(Protocol):
         """
         ...
 
+    def coverage(self, workspace_id: int, query: Query, *, limit: int) -> dict[int, float]:
+        """By session: the best BM25 score of each term in it, among the term's `limit` best messages, added up.
+
+        Empty for a query of one term. Sessions that hold none of the terms are absent.
+        """
+        ...
+
     def count(
         self,
         workspace_id: int,

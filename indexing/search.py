@@ -74,6 +74,15 @@ class _Candidates(msgspec.Struct, frozen=True):
     vectors: list[Hit]
     mode_used: ModeUsed
     fallback_reason: str
+    coverage: Mapping[int, float]
+    """Of sessions, by the words."""
+
+
+class _Said(NamedTuple):
+    """What the text index answers."""
+
+    hits: list[Hit]
+    coverage: Mapping[int, float]
 
 
 async def search(
@@ -99,7 +108,7 @@ async def search(
     by_words = asyncio.create_task(_matching(workspace_id, query, text, mode, unit, facets))
     try:
         query, found, corrections = await _ask_twice(workspace_id, query, mode, depth, text, meaning, reason)
-        weight = fusion.vector_weight(found.vectors)
+        weight = fusion.vector_weight(found.words, found.vectors)
         fused = fusion.fuse(found.words, found.vectors, depth=depth, weight=weight)
         nearest = [each.id for each in fused if each.unit == "message"][: max(NEIGHBOURS_OF, limit)]
         beside, counts = await asyncio.gather(
@@ -110,7 +119,7 @@ async def search(
         by_words.cancel()
     looked_for = found.vectors or _looks_for_words(query)
     # Where nothing was looked for, the newest come first, and no company changes that.
-    ranked = fusion.in_company(fused, mutual(beside)) if looked_for else fused
+    ranked = fusion.in_company(fused, mutual(beside), found.coverage) if looked_for else fused
     return Ranking(
         messages=[each for each in ranked if each.unit == "message"],
         sessions=grouped(ranked) if unit == "session" else [],
@@ -143,7 +152,7 @@ async def rest(
 ) -> list[Fused]:
     """What matches by its words and was no candidate, in BM25's order: the pages behind a ranking. Their score is 0."""
     known = {(each.unit, each.id) for each in candidates}
-    hits = await asyncio.to_thread(_by_words, workspace_id, query, text, MOST_PAGED)
+    hits = await asyncio.to_thread(_found, workspace_id, query, text, MOST_PAGED)
     return [
         Fused(
             id=hit.id,
@@ -214,17 +223,19 @@ async def _ask(
     why_not = "" if mode == "fulltext" else _why_not(query, mode, meaning, reason)
     if mode == "fulltext" or meaning is None or why_not or not query.text.strip():
         words = await asyncio.to_thread(_by_words, workspace_id, query, text, depth)
-        return _Candidates(words, [], "fulltext", why_not)
+        return _Candidates(words.hits, [], "fulltext", why_not, words.coverage)
     words, near = await asyncio.gather(
         asyncio.to_thread(_by_words, workspace_id, query, text, depth if mode == "hybrid" else 0),
         _by_meaning(workspace_id, query, meaning, depth),
     )
     if not near and not await _passes_any(workspace_id, query, text):
-        return _Candidates([], [], mode, "")
+        return _Candidates([], [], mode, "", {})
     if not near:
-        words = words or await asyncio.to_thread(_by_words, workspace_id, query, text, depth)
-        return _Candidates(words, [], "fulltext", NO_VECTORS)
-    return _Candidates(words, await _admitted(workspace_id, query, near, text), mode, "")
+        if not words.hits:
+            words = await asyncio.to_thread(_by_words, workspace_id, query, text, depth)
+        return _Candidates(words.hits, [], "fulltext", NO_VECTORS, words.coverage)
+    near = await _admitted(workspace_id, query, near, text)
+    return _Candidates(words.hits, near, mode, "", words.coverage)
 
 
 def _why_not(query: Query, mode: Mode, meaning: _Meaning | None, reason: str) -> str:
@@ -237,7 +248,13 @@ def _looks_for_words(query: Query) -> bool:
     return any(term.occur != "must_not" for term in query.terms)
 
 
-def _by_words(workspace_id: int, query: Query, text: TextReader, depth: int) -> list[Hit]:
+def _by_words(workspace_id: int, query: Query, text: TextReader, depth: int) -> _Said:
+    hits = _found(workspace_id, query, text, depth)
+    with step("words"):
+        return _Said(hits, text.coverage(workspace_id, query, limit=depth) if hits else {})
+
+
+def _found(workspace_id: int, query: Query, text: TextReader, depth: int) -> list[Hit]:
     with step("words"):
         text.refresh()
         return text.search(workspace_id, query, limit=depth)

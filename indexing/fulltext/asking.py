@@ -24,6 +24,8 @@ DONE_WEIGHT = 0.5
 """What tools printed counts half of what people and agents said."""
 PARTS = 64
 """A term of more pieces (a pasted line, a sentence without spaces) is looked up by its first ones."""
+TERMS_APART = 12
+"""Of a longer query the first terms are asked one by one: a pasted page says by itself where it is from."""
 _FIELDS = (("said", "said_forms", 1.0), ("done", "done_forms", DONE_WEIGHT))
 _SHORTEST_PREFIX = 2
 _NAMES_A_DATE = re.compile(
@@ -71,6 +73,16 @@ def ranked(workspace_id: int, asked: Asked) -> Query | None:
         for each in dict.fromkeys(stems(asked.text))
     ]
     return Query.boolean_query([(Occur.Must, found), *dates])
+
+
+def term_by_term(workspace_id: int, asked: Asked) -> list[Query]:
+    """One query for each of the terms looked for, the first `TERMS_APART` of them; none for a term that stands alone."""
+    terms = [query for occur in ("must", "should") for query in _terms(asked, occur)][:TERMS_APART]
+    if len(terms) < 2:
+        return []
+    within = [(Occur.Must, each) for each in _limits(workspace_id, asked.filter, "message")]
+    without = _excluded(asked)
+    return [Query.boolean_query([*within, (Occur.Must, each), *without]) for each in terms]
 
 
 def passing(workspace_id: int, asked: Asked) -> Query | None:

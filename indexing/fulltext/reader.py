@@ -51,6 +51,24 @@ class TantivyReader:
             return []
         return _hits(searcher, searcher.search(newest, limit, count=False, order_by_field="created_at").hits)
 
+    def coverage(self, workspace_id: int, query: Asked, *, limit: int) -> dict[int, float]:
+        """How well each session's messages together say what is asked, by its id; sessions that hold none of it are absent.
+
+        The sum over the query's terms of BM25's best score in the session, among the `limit` best messages of each term.
+        Empty for a query of one term, of which the session's best message says all.
+        """
+        searcher = self._index.searcher()
+        found: dict[int, float] = {}
+        for asked in asking.term_by_term(workspace_id, query):
+            hits = searcher.search(asked, limit, count=False).hits
+            sessions = searcher.fast_field_values("session", [address for _, address in hits])
+            best: dict[int, float] = {}
+            for (score, _), session in zip(hits, sessions, strict=True):  # the best first
+                best.setdefault(int(session or 0), float(score))
+            for session_id, score in best.items():
+                found[session_id] = found.get(session_id, 0.0) + score
+        return found
+
     def count(
         self,
         workspace_id: int,

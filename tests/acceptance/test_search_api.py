@@ -236,7 +236,7 @@ def test_it_explains(library: httpx.Client) -> None:
     explained = hit["explain"]
     assert explained["text"]["rank"] == hit["ranks"]["text"]
     assert hit["score"] == pytest.approx(
-        explained["fused"] + explained["neighbours"] + explained["session"], abs=1e-5
+        sum(explained[part] for part in ("fused", "neighbours", "session", "coverage")), abs=1e-5
     )
     assert "explain" not in search(library, "invoice pytest", groupBy="message")["results"][0]
 

@@ -313,3 +313,25 @@ def test_it_answers_a_huge_query(writer: TantivyWriter, reader: TantivyReader) -
     assert found(reader, "alpha " + " ".join(f"w{number}" for number in range(5_000))) == [1]
     assert found(reader, f'"{"alpha " * 1_500}"') == []
     assert found(reader, "東京都" * 3_000) == [1]
+
+
+def test_it_says_which_session_covers_a_question(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """Two messages of a session that share out the words count as much as one that has both; other workspaces, other
+    filters and excluded words do not count, and a query of one term is no question of company."""
+    writer.put(
+        [
+            message(1, "the redirect loops", session=1),
+            message(2, "a cookie was lost", session=1),
+            message(3, "the redirect loops", session=2),
+            message(4, "another redirect", session=2),
+            message(5, "a cookie and a redirect", session=3, workspace=ELSEWHERE),
+            message(6, "a cookie draft of a redirect", session=4),
+        ]
+    )
+    writer.commit("1")
+    reader.refresh()
+    covered = reader.coverage(HERE, asked("redirect cookie -draft"), limit=10)
+    assert set(covered) == {1, 2}
+    assert covered[1] > 1.5 * covered[2]
+    assert set(reader.coverage(HERE, asked("redirect cookie", Filter(session_ids=(2,))), limit=10)) == {2}
+    assert reader.coverage(HERE, asked("redirect"), limit=10) == {}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexing.fusion import Fused, fuse, in_company, z_scores
+from indexing.fusion import COVERAGE_WEIGHT, Fused, fuse, in_company, vector_weight, z_scores
 from indexing.model import Hit
 
 DEPTH = 200
@@ -67,7 +67,7 @@ def test_it_says_why() -> None:
     assert first.vector is not None
     assert (first.text.rank, first.text.score, first.vector.rank, first.vector.score) == (1, 7.0, 2, 0.4)
     assert (second.text, second.passage) == (None, (-1, 0, 10))
-    assert first.score == pytest.approx(first.fused + first.neighbours + first.session)
+    assert first.score == pytest.approx(first.fused + first.neighbours + first.session + first.coverage)
 
 
 def test_it_keeps_a_title_apart_from_the_message_of_the_same_id() -> None:
@@ -86,13 +86,42 @@ def test_it_lifts_a_message_between_good_ones() -> None:
     assert {each.id: each.neighbours for each in ranked}[50] == 0
 
 
+def test_it_hears_those_two_places_away() -> None:
+    """A good message lifts the one beside it more than the next but one, and that one more than a stranger of the session."""
+    words = hits({10: 9.0, 11: 3.0, 12: 3.0, 17: 3.0}, per_session=100)
+    beside = {id: (id - 1, id + 1) for id in (10, 11, 12, 17)}
+    added = {each.id: each.neighbours for each in in_company(fuse(words, [], depth=DEPTH), beside)}
+    assert added[11] > added[12] > added[17] == 0
+
+
+@pytest.mark.parametrize(("tenth", "nearest"), [(9.0, 0.6), (2.0, 0.9)], ids=["words alike", "vector near"])
+def test_it_trusts_vectors_more_where_they_are_near_or_words_are_all_alike(
+    tenth: float, nearest: float
+) -> None:
+    """Against words of which one stands out, and a nearest vector that is far."""
+    usual = vector_weight(hits({1: 10.0} | dict.fromkeys(range(2, 12), 2.0)), hits({1: 0.6}))
+    assert vector_weight(hits({1: 10.0} | dict.fromkeys(range(2, 12), tenth)), hits({1: nearest})) > usual
+
+
+def test_it_lifts_a_session_whose_messages_share_out_the_words() -> None:
+    """Of two equal messages, the one whose session says more of the query comes first; without coverage nothing is added."""
+    fused = fuse(hits({1: 5.0, 2: 5.0}, per_session=2), [], depth=DEPTH)
+    first, second = in_company(fused, {}, {0: 3.0, 1: 9.0})
+    assert (first.id, second.id) == (2, 1)
+    assert (first.coverage, second.coverage) == (pytest.approx(2 * COVERAGE_WEIGHT), 0)
+    assert all(each.coverage == 0 for each in in_company(fused, {}))
+
+
 @given(SCORES, SCORES)
 def test_it_never_punishes_for_company(words: dict[int, float], vectors: dict[int, float]) -> None:
     """Fused scores are at least 0, and what neighbours and sessions add is at least 0 too."""
     fused = fuse(hits(words), hits(vectors), depth=DEPTH)
-    ranked = in_company(fused, {id: (id - 1, id + 1) for id in range(31)})
+    ranked = in_company(fused, {id: (id - 1, id + 1) for id in range(31)}, {1: 4.0, 2: 0.5})
     assert {each.id for each in ranked} == words.keys() | vectors.keys()
-    assert all(each.fused >= 0 and each.neighbours >= 0 and each.session >= 0 for each in ranked)
+    assert all(
+        each.fused >= 0 and each.neighbours >= 0 and each.session >= 0 and each.coverage >= 0
+        for each in ranked
+    )
     assert ranked == sorted(ranked, key=lambda each: (-each.score, each.id))
 
 

@@ -40,11 +40,12 @@ class PlacedBy(msgspec.Struct):
 
 
 class Explained(msgspec.Struct):
-    """What a score is made of: `fused` of both rankings, and shares of its neighbours and of its session's best."""
+    """What a score is made of: `fused` of both rankings, shares of its neighbours and of its session's best, and what the session's messages together say of the query (`coverage`)."""
 
     fused: float
     neighbours: float
     session: float
+    coverage: float
     text: PlacedBy | UnsetType = UNSET
     vector: PlacedBy | UnsetType = UNSET
 
@@ -232,6 +233,7 @@ def explained(found: Fused) -> Explained:
         fused=rounded(found.fused),
         neighbours=rounded(found.neighbours),
         session=rounded(found.session),
+        coverage=rounded(found.coverage),
         text=placed(found.text),
         vector=placed(found.vector),
     )

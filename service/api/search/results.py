@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from indexing.fusion import NEIGHBOUR_SHARE, SESSION_SHARE
+from indexing.fusion import COVERAGE_WEIGHT, FURTHER_SHARE, NEIGHBOUR_SHARE, SESSION_SHARE
 from indexing.model import Counts
 from indexing.query import respelled
 from indexing.search import ModeUsed
@@ -27,12 +27,14 @@ class FacetValue(msgspec.Struct):
 
 
 class Weights(msgspec.Struct):
-    """What `explain` multiplies: z-scores of words and vectors, and shares of the neighbours' and the session's best fused score."""
+    """What `explain` multiplies: z-scores of words and vectors, shares of the fused scores of neighbours, of those one place further, and of the session's best, and the z-score of the session's coverage."""
 
     text: float
     vector: float
     neighbour: float
+    further: float
     session: float
+    coverage: float
 
 
 class Results(msgspec.Struct, kw_only=True, rename="camel"):
@@ -91,7 +93,9 @@ def of(
 
 def weights(shown: Kept) -> Weights:
     vector = hits.rounded(shown.vector_weight)
-    return Weights(hits.rounded(1 - vector), vector, NEIGHBOUR_SHARE, SESSION_SHARE)
+    return Weights(
+        hits.rounded(1 - vector), vector, NEIGHBOUR_SHARE, FURTHER_SHARE, SESSION_SHARE, COVERAGE_WEIGHT
+    )
 
 
 def facets(counts: Counts) -> dict[str, list[FacetValue]]:
