@@ -2,6 +2,7 @@
 
 What differs stands in tests/data/ccusage-differences.csv, with its cause. tests/data/ccusage.json holds ccusage's
 `daily` (offline, UTC) as input, cache read, cache write, output, USD; `make test-clients` asks the real one again.
+docs/ccusage.md shows both; with BACKSCROLL_UPDATE_CCUSAGE=1 it is written here.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from service.storage.usage import facts
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data" / "transcripts"
 DATA = ROOT / "tests" / "data"
+PAGE = ROOT / "docs" / "ccusage.md"
 VERSION = "20.0.24"
 HOMES = {"CLAUDE_CONFIG_DIR": str(SHARED / "claude-home"), "CODEX_HOME": str(SHARED / "codex-home")}
 COMMANDS = {"claude-code": "claude", "codex-cli": "codex"}
@@ -68,6 +70,10 @@ def test_it_counts_what_ccusage_counts(service: HttpService, tmp_path: Path) -> 
             if line["cause"]
         }
     assert {key: pytest.approx(pair, abs=1e-6) for key, pair in known.items()} == differ
+    page = rendered(ours, theirs)
+    if os.environ.get("BACKSCROLL_UPDATE_CCUSAGE"):
+        PAGE.write_text(page)
+    assert PAGE.read_text() == page
 
 
 @pytest.mark.clients
@@ -111,3 +117,27 @@ def counted(service: HttpService, machine: Machine) -> Days:
         counts = [row[name] for name in schema.TOKENS]
         days.setdefault(row["source"], {})[str(row["day"])] = [*counts, row["cost_nano_usd"] / 1e9]
     return days
+
+
+def rendered(ours: Days, theirs: Days) -> str:
+    """docs/ccusage.md."""
+    with (DATA / "ccusage-differences.csv").open() as file:
+        causes = {(line["source"], line["day"]): line["cause"] for line in csv.DictReader(file)}
+    lines = [
+        "# Beside ccusage",
+        "",
+        f"129 real transcripts, day by day in UTC, as [ccusage](https://www.npmjs.com/package/ccusage) {VERSION} (`daily --offline`) and Backscroll",
+        "count them. The four kinds of tokens are equal on every day, so that they stand here once; of the cost both figures do. A test holds this page",
+        "against what is counted; what differs by more than half a percent has its cause below.",
+        "",
+        "| day | source | input | cache read | cache write | output | ccusage, $ | Backscroll, $ | differs by |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for source, days in theirs.items():
+        for day, (*tokens, usd) in days.items():
+            mine = ours[source][day][4]
+            differs = f"{mine / usd - 1:+.3%}" if abs(mine - usd) > 5e-7 else "0"
+            counts = " | ".join(f"{each:,}" for each in tokens)
+            lines.append(f"| {day} | {source} | {counts} | {usd:.6f} | {mine:.6f} | {differs} |")
+    lines += ["", *(f"- {source}, {day}: {cause}." for (source, day), cause in causes.items())]
+    return "\n".join(lines) + "\n"
