@@ -63,7 +63,9 @@ create table usage_rates (
     model text not null default '' check (length(model) <= 500),
     valid_from timestamptz not null,
     usd_per_unit numeric(30, 15) not null check (usd_per_unit >= 0),
-    primary key (workspace_id, service, metric, model, valid_from)
+    names uuid generated always as (md5(
+        length(service)::text || ' ' || length(metric)::text || ' ' || service || metric || model)::uuid) stored,
+    primary key (workspace_id, names, valid_from) -- of names as facts have them, below
 );
 
 -- Derived. A row for each message, for what a session's totals tell beyond its messages, and for each record.
@@ -99,6 +101,7 @@ create table usage_rows (
     check ((cost_nano_usd is null) = (cost_source in ('unknown', 'none')))
 );
 create index usage_rows_by_session on usage_rows (workspace_id, session_id);
+create index usage_rows_of_totals on usage_rows (workspace_id, session_id) where kind = 's';
 create index usage_rows_by_copy on usage_rows (workspace_id, copy_key) where copy_key is not null;
 
 -- Derived. What was used in a UTC hour, by all that it can be asked by. Sums add up over hours; sessions and
@@ -118,7 +121,7 @@ create table usage_facts (
     cache_read_tokens bigint not null,
     cache_write_tokens bigint not null,
     output_tokens bigint not null,
-    quantity numeric(30, 10) not null,
+    quantity numeric(40, 10) not null, -- wider than one record's
     cost_usd numeric(20, 10) not null, -- of what is priced
     priced_messages bigint not null,
     unpriced_messages bigint not null,
@@ -126,7 +129,12 @@ create table usage_facts (
     tool_errors bigint not null,
     session_ids bigint[] not null,
     durations_ms bigint[] not null,
-    primary key (workspace_id, hour, source, provider, model, project, user_id, service, metric)
+    -- By what it can be asked, as one short key: an index takes no row of several long names.
+    names uuid generated always as (md5(
+        user_id::text || ' ' || length(source)::text || ' ' || length(provider)::text || ' ' || length(model)::text || ' '
+        || length(project)::text || ' ' || length(service)::text || ' ' || source || provider || model || project
+        || service || metric)::uuid) stored,
+    primary key (workspace_id, hour, names)
 );
 
 -- Derived. Which tools were called in a UTC hour; durations as above.
@@ -141,7 +149,10 @@ create table usage_tools (
     errors bigint not null,
     session_ids bigint[] not null,
     durations_ms bigint[] not null,
-    primary key (workspace_id, hour, source, project, user_id, tool)
+    names uuid generated always as (md5(
+        user_id::text || ' ' || length(source)::text || ' ' || length(project)::text || ' ' || source || project || tool
+        )::uuid) stored,
+    primary key (workspace_id, hour, names)
 );
 
 -- When a workspace's facts were last computed, and with which prices.

@@ -1056,6 +1056,7 @@ CREATE TABLE usage_rates (
     model text DEFAULT ''::text NOT NULL,
     valid_from timestamp with time zone NOT NULL,
     usd_per_unit numeric(30,15) NOT NULL,
+    names uuid GENERATED ALWAYS AS ((md5((((((((length(service))::text || ' '::text) || (length(metric))::text) || ' '::text) || service) || metric) || model)))::uuid) STORED NOT NULL,
     CONSTRAINT usage_rates_metric_check CHECK (((length(metric) >= 1) AND (length(metric) <= 100))),
     CONSTRAINT usage_rates_model_check CHECK ((length(model) <= 500)),
     CONSTRAINT usage_rates_service_check CHECK (((length(service) >= 1) AND (length(service) <= 100))),
@@ -1065,7 +1066,7 @@ CREATE TABLE usage_rates (
 ALTER TABLE ONLY usage_rates FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE ONLY usage_rates
-    ADD CONSTRAINT usage_rates_pkey PRIMARY KEY (workspace_id, service, metric, model, valid_from);
+    ADD CONSTRAINT usage_rates_pkey PRIMARY KEY (workspace_id, names, valid_from);
 
 ALTER TABLE ONLY usage_rates
     ADD CONSTRAINT usage_rates_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;
@@ -1120,6 +1121,8 @@ CREATE INDEX usage_rows_by_copy ON usage_rows USING btree (workspace_id, copy_ke
 
 CREATE INDEX usage_rows_by_session ON usage_rows USING btree (workspace_id, session_id);
 
+CREATE INDEX usage_rows_of_totals ON usage_rows USING btree (workspace_id, session_id) WHERE (kind = 's'::"char");
+
 ALTER TABLE ONLY usage_rows
     ADD CONSTRAINT usage_rows_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;
 
@@ -1147,20 +1150,21 @@ CREATE TABLE usage_facts (
     cache_read_tokens bigint NOT NULL,
     cache_write_tokens bigint NOT NULL,
     output_tokens bigint NOT NULL,
-    quantity numeric(30,10) NOT NULL,
+    quantity numeric(40,10) NOT NULL,
     cost_usd numeric(20,10) NOT NULL,
     priced_messages bigint NOT NULL,
     unpriced_messages bigint NOT NULL,
     tool_calls bigint NOT NULL,
     tool_errors bigint NOT NULL,
     session_ids bigint[] NOT NULL,
-    durations_ms bigint[] NOT NULL
+    durations_ms bigint[] NOT NULL,
+    names uuid GENERATED ALWAYS AS ((md5(((((((((((((((((((user_id)::text || ' '::text) || (length(source))::text) || ' '::text) || (length(provider))::text) || ' '::text) || (length(model))::text) || ' '::text) || (length(project))::text) || ' '::text) || (length(service))::text) || ' '::text) || source) || provider) || model) || project) || service) || metric)))::uuid) STORED NOT NULL
 );
 
 ALTER TABLE ONLY usage_facts FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE ONLY usage_facts
-    ADD CONSTRAINT usage_facts_pkey PRIMARY KEY (workspace_id, hour, source, provider, model, project, user_id, service, metric);
+    ADD CONSTRAINT usage_facts_pkey PRIMARY KEY (workspace_id, hour, names);
 
 ALTER TABLE ONLY usage_facts
     ADD CONSTRAINT usage_facts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;
@@ -1184,13 +1188,14 @@ CREATE TABLE usage_tools (
     calls bigint NOT NULL,
     errors bigint NOT NULL,
     session_ids bigint[] NOT NULL,
-    durations_ms bigint[] NOT NULL
+    durations_ms bigint[] NOT NULL,
+    names uuid GENERATED ALWAYS AS ((md5((((((((((user_id)::text || ' '::text) || (length(source))::text) || ' '::text) || (length(project))::text) || ' '::text) || source) || project) || tool)))::uuid) STORED NOT NULL
 );
 
 ALTER TABLE ONLY usage_tools FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE ONLY usage_tools
-    ADD CONSTRAINT usage_tools_pkey PRIMARY KEY (workspace_id, hour, source, project, user_id, tool);
+    ADD CONSTRAINT usage_tools_pkey PRIMARY KEY (workspace_id, hour, names);
 
 ALTER TABLE ONLY usage_tools
     ADD CONSTRAINT usage_tools_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id) ON DELETE CASCADE;

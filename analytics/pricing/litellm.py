@@ -21,7 +21,7 @@ _NAMES = {
     "cache_write": "cache_creation_input_token_cost",
     "cache_write_1h": "cache_creation_input_token_cost_above_1hr", "output": "output_cost_per_token",
 }  # fmt: skip
-_STEP = re.compile(r"_above_(\d+)k_tokens$")
+_STEP = re.compile(r"_above_(\d{1,9})k_tokens$")
 
 
 class LiteLLM:

@@ -20,6 +20,7 @@ from analytics import usage
 from analytics.pricing.book import Book
 from analytics.pricing.litellm import LiteLLM
 from service.bootstrap import Resources
+from service.errors import DatabaseUnavailable
 from service.jobs.backlog import Backlog
 from service.jobs.price_file import PriceFile
 from service.jobs.sweep import workspace_ids
@@ -33,6 +34,8 @@ FIRST_HOURS, MOST_HOURS = 250, 5_000
 """Of one workspace in one transaction."""
 ROWS_AT_ONCE = 100_000
 """About so many: they are held in memory, 1 kB each at most."""
+AT_ONCE = 2
+"""Workspaces: while Postgres is busy with one, Python is with another."""
 LOOK_S = 2.0
 """A mark is seen after so long at most, where nothing rings."""
 FEW_ROWS = 2_000
@@ -102,10 +105,31 @@ def unheard(step: Derived) -> None:
 
 
 async def roll_up(db: Database, file: LiteLLM | None = None, *, report: Report = unheard) -> int:
-    """Derive every marked hour of every workspace; how many hours were."""
+    """Derive every marked hour of every workspace; how many hours were.
+
+    Errors: an `ExceptionGroup` of what workspaces failed with; the others are derived all the same. `DatabaseUnavailable`
+    ends it at once.
+    """
     async with db.system() as conn:
         marked = await marks.workspaces(conn)
-    return sum([await roll_up_workspace(db, id, file, report=report) for id in marked])
+    turns, away = asyncio.Semaphore(AT_ONCE), list[DatabaseUnavailable]()
+
+    async def derived(id: int) -> int:
+        async with turns:
+            if away:
+                raise away[0]
+            try:
+                return await roll_up_workspace(db, id, file, report=report)
+            except DatabaseUnavailable as error:
+                away.append(error)
+                raise
+
+    told = await asyncio.gather(*map(derived, marked), return_exceptions=True)
+    if away:
+        raise away[0]
+    if failed := [each for each in told if isinstance(each, Exception)]:
+        raise ExceptionGroup("in the rollup", failed)
+    return sum(each for each in told if isinstance(each, int))
 
 
 async def roll_up_workspace(
@@ -120,8 +144,10 @@ async def roll_up_workspace(
     done, limit = 0, FIRST_HOURS
     while (derived := await step(db, workspace_id, file, wait=wait, limit=limit)).hours:
         done += derived.hours
-        limit = next_limit(derived)
         report(derived)
+        if derived.hours < limit:  # no mark was left; who set one since rings
+            break
+        limit = next_limit(derived)
     return done
 
 
@@ -195,7 +221,7 @@ async def derive_rows(
         conn, workspace_id, hours, await in_thread(of_messages_and_records, messages, records, book)
     )
     moved = {*hours, *await rows.settle_copies(conn, workspace_id, stored.copy_keys)}
-    sessions = stored.session_ids | await rows.sessions_with_totals(conn, workspace_id, hours)
+    sessions = await rows.sessions_with_totals(conn, workspace_id, hours, stored.session_ids)
     if not sessions:
         return moved
     totals = await rows.totals(conn, workspace_id, sessions)

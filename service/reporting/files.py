@@ -20,13 +20,13 @@ from service.reporting.question import Question
 
 Format = Literal["csv", "parquet", "json"]
 MEDIA_TYPES: dict[Format, str] = {
-    "csv": "text/csv; charset=utf-8",
+    "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
     "json": "application/json",
 }
 ROWS_AT_ONCE = 5_000
 BYTES_AT_ONCE = 256 * 1024
-FORMULA = r"^[=+\-@\t\r\n]"
+FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 NAMES = ("source", "provider", "model", "project", "user", "service", "metric")
 
 

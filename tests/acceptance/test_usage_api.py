@@ -68,10 +68,10 @@ def client(service: HttpService) -> Iterator[httpx.Client]:
         yield client
 
 
-def roll_up(service: HttpService, client: httpx.Client) -> None:
+def roll_up(service: HttpService, client: httpx.Client) -> int:
     """The workspace of this client; those of other tests may wait."""
     workspace_id = service.caller(client).workspace_id
-    service.do(rollup.roll_up_workspace(service.resources.db, workspace_id, wait=True))
+    return service.do(rollup.roll_up_workspace(service.resources.db, workspace_id, wait=True))
 
 
 def asked(client: httpx.Client, path: str) -> Json:
@@ -237,6 +237,8 @@ def test_it_gives_the_days_as_a_file(client: httpx.Client) -> None:
         assert answer.headers["content-disposition"] == (
             f'attachment; filename="usage-2026-05-03-to-2026-05-06.{format}"'
         )
+        if format == "csv":
+            assert answer.headers["content-type"] == "text/csv; charset=utf-8"
         if format == "json":
             assert answer.json()["days"] == days
             continue
@@ -297,8 +299,25 @@ def test_it_says_what_cannot_be_asked(api: httpx.Client, query: str, sentence: s
     assert (answer.status_code, answer.json()) == (400, {"error": sentence})
 
 
+def test_it_keeps_rates_to_fifteen_places(service: HttpService, api: httpx.Client) -> None:
+    """What is told is what is kept, so that the same rates again price nothing anew; one that would become 0 is refused."""
+    rate = {"service": "box", "metric": "seconds"}
+    third = api.put("/api/usage/rates", json={"rates": [{**rate, "usdPerUnit": 1 / 3}]})
+    assert third.json()["rates"][0]["usdPerUnit"] == 0.333333333333333
+    api.post("/api/usage", json={"records": [{**rate, "idempotencyKey": "k", "quantity": 3}]})
+    roll_up(service, api)
+    api.put("/api/usage/rates", json=third.json())
+    assert roll_up(service, api) == 0
+    for wrong, sentence in (
+        (1e-20, "usdPerUnit must be 0 or at least 1E-15: less would be nothing."),
+        (-1, "usdPerUnit must be a number from 0 to 1000000.0."),
+    ):
+        answer = api.put("/api/usage/rates", json={"rates": [{**rate, "usdPerUnit": wrong}]})
+        assert (answer.status_code, answer.json()) == (400, {"error": sentence})
+
+
 def test_it_answers_for_an_empty_workspace(api: httpx.Client) -> None:
-    """Before anything was sent every report answers, with zeros and thirty days."""
+    """Before anything was sent every report answers, with zeros and thirty days, or twelve weeks or months."""
     for report in (
         "daily",
         "summary",
@@ -313,6 +332,8 @@ def test_it_answers_for_an_empty_workspace(api: httpx.Client) -> None:
         assert asked(api, f"usage/{report}")["computedAt"] > 0
     days = asked(api, "usage/daily?by=model")["days"]
     assert len(days) == 30
+    for per in ("week", "month"):
+        assert len(asked(api, f"usage/daily?per={per}")["days"]) == 12
     assert json.dumps(days).count("model") == 0
     assert asked(api, "wrapped")["totals"]["totalTokens"] == 0
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -174,6 +175,14 @@ BODIES = [
 def test_it_shows_examples_that_are_answers(example: dict[str, Any], type: type[Any]) -> None:
     """An example of /schema holds what its struct holds, and nothing else."""
     assert json.loads(msgspec.json.encode(msgspec.convert(example, type))) == example
+
+
+def test_it_shows_a_day_in_the_docs() -> None:
+    """The day of docs/api.md is the example of /schema."""
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    shown = next(block for block in page.split("```json\n")[1:] if '"days"' in block).split("```")[0]
+    day = examples.DAILY | {"to": "2026-01-31", "days": examples.DAILY["days"][:1]}
+    assert json.loads(shown) == day
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet", "json"])

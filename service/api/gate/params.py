@@ -146,6 +146,8 @@ def takes(schema: Mapping[str, Any]) -> str:
         return f"one of {', '.join(map(str, schema['enum']))}"
     if schema.get("type") == "integer":
         return f"a whole number from {schema.get('minimum', '-2^63')} to {schema.get('maximum', '2^63')}"
+    if schema.get("type") == "number" and {"minimum", "maximum"} <= schema.keys():
+        return f"a number from {schema['minimum']} to {schema['maximum']}"
     if schema.get("type") == "array":
         most = f" of at most {schema['maxItems']}" if "maxItems" in schema else ""
         return f"a list{most}, each of it {takes(schema.get('items', {}))}"

@@ -25,6 +25,8 @@ from service.storage.usage import told
 from service.storage.usage.told import DELETED, Record
 
 MAX_RATES = 10_000
+LEAST_USD = Decimal("1e-15")
+"""What a rate is kept to."""
 QUARTER = timedelta(minutes=15)
 
 
@@ -118,9 +120,12 @@ async def store(call: Call, items: list[Record]) -> tuple[int, list[str]]:
 
 def row_of(rate: RateBody) -> Rate:
     at: datetime = EPOCH + timedelta(milliseconds=rate.valid_from)
+    usd = Decimal(str(rate.usd_per_unit)).quantize(LEAST_USD)
+    if rate.usd_per_unit and not usd:
+        raise RequestError(f"usdPerUnit must be 0 or at least {LEAST_USD}: less would be nothing.")
     return Rate(
         rate.service.strip(), rate.metric.strip(), rate.model.strip(), at - (at - EPOCH) % QUARTER,
-        Decimal(str(rate.usd_per_unit)),
+        usd,
     )  # fmt: skip
 
 

@@ -54,11 +54,11 @@ with told as (
 ), stored as (
     select usage_hour(occurred_at) as hour, count(*) filter (where kind = 'm') as messages,
         count(*) filter (where kind = 'm' and counted) as counted,
-        coalesce(sum(input_tokens + output_tokens) filter (where counted), 0)::bigint as tokens,
+        coalesce(sum(input_tokens + output_tokens) filter (where counted), 0) as tokens,
         coalesce(sum(cost_nano_usd) filter (where counted), 0) * 0.000000001 as cost_usd
     from usage_rows where workspace_id = %(workspace_id)s group by 1
 ), summed as (
-    select hour, sum(messages)::bigint as messages, sum(input_tokens + output_tokens)::bigint as tokens,
+    select hour, sum(messages) as messages, sum(input_tokens + output_tokens) as tokens,
         sum(cost_usd) as cost_usd
     from usage_facts where workspace_id = %(workspace_id)s group by 1
 )
@@ -122,17 +122,25 @@ select
 from session_totals t
 join sessions s on s.workspace_id = t.workspace_id and s.id = t.session_id
 left join lateral (
-    select sum(input_tokens)::bigint as input_tokens, sum(cache_read_tokens)::bigint as cache_read_tokens,
-        sum(cache_write_tokens)::bigint as cache_write_tokens, sum(output_tokens)::bigint as output_tokens,
-        sum(cost_nano_usd)::bigint as cost_nano_usd
+    select least(coalesce(sum(input_tokens), 0), 2e18)::bigint as input_tokens,
+        least(coalesce(sum(cache_read_tokens), 0), 2e18)::bigint as cache_read_tokens,
+        least(coalesce(sum(cache_write_tokens), 0), 2e18)::bigint as cache_write_tokens,
+        least(coalesce(sum(output_tokens), 0), 2e18)::bigint as output_tokens,
+        least(coalesce(sum(cost_nano_usd), 0), 2e18)::bigint as cost_nano_usd
     from usage_rows r where r.workspace_id = t.workspace_id and r.session_id = t.session_id and r.kind = 'm'
 ) k on true
 where t.workspace_id = %(workspace_id)s and t.session_id = any(%(session_ids)s::bigint[])
     and (not s.transcript or s.transcript_totals & 1 = 1);
 
--- name: sessions_of_hours
--- Sessions whose totals were told in these hours, and those, deleted since perhaps, of whose totals a row is left here.
+-- name: sessions_with_totals
+-- Of these sessions, and of those that told totals in these hours, the ones that have any, or had: deleted since
+-- perhaps, while a row of theirs is left.
 select session_id from session_totals where workspace_id = %(workspace_id)s and hour = any(%(hours)s::timestamptz[])
+union
+select session_id from session_totals where workspace_id = %(workspace_id)s and session_id = any(%(session_ids)s::bigint[])
+union
+select session_id from usage_rows
+where workspace_id = %(workspace_id)s and session_id = any(%(session_ids)s::bigint[]) and kind = 's'
 union
 select u.session_id
 from unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) as h (start, until)

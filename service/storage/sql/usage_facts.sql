@@ -20,7 +20,7 @@ from unnest(
     cache_write_tokens, output_tokens, quantity, cost_nano_usd, priced_messages, unpriced_messages, tool_calls, tool_errors,
     session_ids, durations_ms
 )
-on conflict (workspace_id, hour, source, provider, model, project, user_id, service, metric) do update set
+on conflict (workspace_id, hour, names) do update set
     messages = excluded.messages, input_tokens = excluded.input_tokens, cache_read_tokens = excluded.cache_read_tokens,
     cache_write_tokens = excluded.cache_write_tokens, output_tokens = excluded.output_tokens, quantity = excluded.quantity,
     cost_usd = excluded.cost_usd, priced_messages = excluded.priced_messages,
@@ -88,7 +88,7 @@ from unnest(
     %(hour)s::timestamptz[], %(source)s::text[], %(project)s::text[], %(user_id)s::bigint[], %(tool)s::text[],
     %(calls)s::bigint[], %(errors)s::bigint[], %(session_ids)s::text[], %(durations_ms)s::text[]
 ) as n (hour, source, project, user_id, tool, calls, errors, session_ids, durations_ms)
-on conflict (workspace_id, hour, source, project, user_id, tool) do update set
+on conflict (workspace_id, hour, names) do update set
     calls = excluded.calls, errors = excluded.errors, session_ids = excluded.session_ids,
     durations_ms = excluded.durations_ms
 where (f.calls, f.errors, f.session_ids, f.durations_ms)

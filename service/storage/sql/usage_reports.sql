@@ -1,9 +1,9 @@
 -- name: sessions
 -- What each session used within a range of moments, from the single rows: facts know which sessions were active, and
 -- not what each of them did.
-select session_id, sum((kind = 'm')::int)::bigint as messages, sum(input_tokens)::bigint as input_tokens,
-    sum(cache_read_tokens)::bigint as cache_read_tokens, sum(cache_write_tokens)::bigint as cache_write_tokens,
-    sum(output_tokens)::bigint as output_tokens, coalesce(sum(cost_nano_usd), 0)::bigint as cost_nano_usd,
+select session_id, sum((kind = 'm')::int)::bigint as messages, least(sum(input_tokens), 2e18)::bigint as input_tokens,
+    least(sum(cache_read_tokens), 2e18)::bigint as cache_read_tokens, least(sum(cache_write_tokens), 2e18)::bigint as cache_write_tokens,
+    least(sum(output_tokens), 2e18)::bigint as output_tokens, least(coalesce(sum(cost_nano_usd), 0), 2e18)::bigint as cost_nano_usd,
     count(*) filter (where cost_source = 'unknown') as unpriced_messages, sum(tool_calls)::bigint as tool_calls,
     sum(tool_errors)::bigint as tool_errors, count(distinct usage_hour(occurred_at)) filter (where kind = 'm') as active_hours,
     floor(extract(epoch from min(occurred_at) filter (where kind = 'm')) * 1000)::bigint as first_ms,

@@ -27,6 +27,9 @@ _SINCE_1970_US = 946_684_800_000_000
 _WIRE = {16: "u1", 20: ">i8", 23: ">i4", 701: ">f8", 1184: ">i8"}
 """An element of each type (by oid) as numpy reads it."""
 _NULL = b"\xff\xff\xff\xff"
+_FEW = 200
+"""Rows: of fewer numpy costs more to set up than Python takes."""
+_ELEMENTS = {"int8": struct.Struct(">iq"), "timestamptz": struct.Struct(">iq"), "bool": struct.Struct(">iB")}
 
 
 async def read(
@@ -127,7 +130,14 @@ def _numbers(type: str, series: pl.Series) -> Column:
     True
     >>> _numbers("bool", pl.Series([1, 0], dtype=pl.UInt8)).data == Column("bool", [True, False]).data
     True
+    >>> many = [None, *range(1000)]
+    >>> _numbers("int8", pl.Series(many)).data == Column("int8", many).data
+    True
     """
+    if len(series) <= _FEW:
+        values, pack = series.to_list(), _ELEMENTS[type]
+        body = b"".join([_NULL if value is None else pack.pack(pack.size - 4, value) for value in values])
+        return _array(type, body, len(values), None in values)
     nulls = series.is_null().to_numpy()
     cell = np.dtype([("size", ">i4"), ("value", _WIRE[TYPES[type][0]])])
     cells = np.empty(len(series), dtype=cell)
@@ -148,9 +158,9 @@ def _texts(series: pl.Series) -> Column:
     >>> _texts(pl.Series(["a", None, "a"])).data == Column("text", ["a", None, "a"]).data
     True
     """
-    encode = TYPES["text"][2]
-    encoded = {value: _NULL if value is None else encode(value) for value in series.unique().to_list()}
-    body = b"".join([encoded[value] for value in series.to_list()])
+    encode, values = TYPES["text"][2], series.to_list()
+    encoded = {value: _NULL if value is None else encode(value) for value in set(values)}
+    body = b"".join([encoded[value] for value in values])
     return _array("text", body, len(series), None in encoded)
 
 

@@ -45,8 +45,12 @@ async def totals(conn: Connection, workspace_id: int, session_ids: Collection[in
     return await frames.read(conn, SQL["totals"], params, schema.TOTALS)
 
 
-async def sessions_with_totals(conn: Connection, workspace_id: int, hours: Collection[datetime]) -> set[int]:
-    cursor = await conn.execute(SQL["sessions_of_hours"], _params(workspace_id, hours))
+async def sessions_with_totals(
+    conn: Connection, workspace_id: int, hours: Collection[datetime], session_ids: Collection[int]
+) -> set[int]:
+    """Those of the sessions, and those of these hours, that told totals, or of whose totals a row is left."""
+    params = _params(workspace_id, hours) | {"session_ids": sorted(session_ids)}
+    cursor = await conn.execute(SQL["sessions_with_totals"], params)
     return {row["session_id"] for row in await cursor.fetchall()}
 
 
@@ -98,7 +102,9 @@ async def tool_calls(conn: Connection, workspace_id: int, hours: Collection[date
 
 
 async def _put(conn: Connection, workspace_id: int, rows: pl.DataFrame, stored: Stored) -> None:
-    cursor = await conn.execute(SQL["put_rows"], {"workspace_id": workspace_id} | frames.columns(rows))
+    # Joins of Polars keep no order, and an hour is to lie on few pages.
+    told = frames.columns(rows.sort("occurred_at"))
+    cursor = await conn.execute(SQL["put_rows"], {"workspace_id": workspace_id} | told)
     _note(stored, await cursor.fetchall())
 
 
