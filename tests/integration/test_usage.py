@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from import_bench import NOW, Bench, call, client, found, new_bench
+from import_bench import NOW, Bench, call, found, new_bench
+from usage_bench import FACT_SUMS, SONNET, answer, rows, sums
 
 from analytics.pricing.rates import Rate
 from service.jobs import rollup
-from service.model.message import MessageWrite, Part
+from service.model.message import Part
 from service.model.session import SessionWrite
 from service.storage import messages, people, sessions
 from service.storage.database import open_database
-from service.storage.usage import facts, marks, told
+from service.storage.usage import marks, told
 from service.storage.usage.told import Record
 
-SONNET = "claude-sonnet-4-5"
-LONG_AGO, FAR = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-SUMS = ("messages", "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "cost_usd")
 PLAIN_SQL = """
     select count(*) filter (where kind = 'm') as messages, coalesce(sum(input_tokens), 0) as input_tokens,
         coalesce(sum(cache_read_tokens), 0) as cache_read_tokens,
@@ -33,7 +30,6 @@ PLAIN_SQL = """
         coalesce(sum(cost_nano_usd), 0) * 0.000000001 as cost_usd
     from usage_rows where counted
 """
-FACT_SUMS = f"select {', '.join(f'coalesce(sum({name}), 0) as {name}' for name in SUMS)} from usage_facts"
 DERIVED = {
     "usage_rows": "occurred_at, kind, id", "usage_facts": "hour, source, provider, model, project, user_id, service, metric",
     "usage_tools": "hour, source, project, user_id, tool",
@@ -47,33 +43,10 @@ async def bench(any_database_url: str) -> AsyncIterator[Bench]:
     await db.close()
 
 
-async def rows(bench: Bench, statement: str, **params: Any) -> list[dict[str, Any]]:
-    async with bench.db.workspace(bench.workspace_id) as conn:
-        return await (await conn.execute(statement, params)).fetchall()  # type: ignore[arg-type]
-
-
 async def derived(bench: Bench) -> dict[str, list[dict[str, Any]]]:
     return {
         table: await rows(bench, f"select * from {table} order by {key}") for table, key in DERIVED.items()
     }
-
-
-async def sums(bench: Bench) -> dict[str, Any]:
-    """After a rollup, of all facts."""
-    await rollup.roll_up(bench.db)
-    (row,) = await rows(bench, FACT_SUMS)
-    return row
-
-
-def answer(external_id: str, session: str = "s", **more: Any) -> MessageWrite:
-    told = {
-        "role": "assistant",
-        "model": SONNET,
-        "created_at": NOW,
-        "session_external_id": session,
-        "source": "pi",
-    }
-    return client(external_id, "x", **{**told, **more})
 
 
 class Story:
@@ -368,86 +341,3 @@ async def test_it_mends_what_a_hand_in_the_database_did(bench: Bench) -> None:
         assert await rollup.check(bench.db) > 0
         assert await sums(bench) == before
     assert await rollup.check(bench.db) == 0
-
-
-async def test_it_takes_absurd_numbers_without_stopping(bench: Bench) -> None:
-    """A message with as many tokens and as great a cost as a field takes is counted; nobody believes its cost."""
-    most = {"prompt_tokens": 10**15, "completion_tokens": 10**15}
-    await bench.sync(answer("a", **most), answer("b", cost_usd=Decimal(10**9)), answer("c", prompt_tokens=1))
-    assert (await sums(bench))["output_tokens"] == 10**15
-    kinds = await rows(bench, "select cost_source from usage_rows order by id")
-    assert [row["cost_source"] for row in kinds] == ["unknown", "unknown", "computed"]
-
-
-async def test_it_takes_absurd_records_and_rates_without_stopping(bench: Bench) -> None:
-    """The dearest rate of the largest quantity is a cost that nobody believes, and no end of the rollup."""
-    async with bench.db.workspace(bench.workspace_id) as conn:
-        dear = [
-            Rate("box", "seconds", "", LONG_AGO, Decimal(10**6)),
-            Rate("llm", "input_tokens", "", LONG_AGO, Decimal(10**6)),
-        ]
-        await told.replace_rates(conn, bench.workspace_id, dear)
-    most = Record(
-        idempotency_key="k", service="box", metric="seconds", quantity=Decimal(10**15), occurred_at=NOW
-    )
-    await told.store(bench.db, bench.workspace_id, user_id=bench.user_id, records=[most])
-    await bench.sync(answer("a", prompt_tokens=10**9))
-    await rollup.roll_up(bench.db)
-    (fact,) = await rows(bench, "select * from usage_facts where service = 'box'")
-    assert (fact["quantity"], fact["cost_usd"], fact["unpriced_messages"]) == (10**15, 0, 1)
-    assert await rows(bench, "select from usage_rows where cost_source <> 'unknown'") == []
-
-
-async def test_it_takes_names_as_long_as_they_may_be(bench: Bench) -> None:
-    """No index is asked to hold them: a path of ten thousand characters that nothing can compress, and a model, a provider
-    and a tool of five hundred."""
-    odd = random.Random(1)
-    path, model, provider, tool = (
-        "".join(chr(odd.randrange(0x4E00, 0x9F00)) for _ in range(length))
-        for length in (10_000, 500, 500, 500)
-    )
-    used = SessionWrite(external_id="s", source="pi", project_path=path, provider=provider)
-    await bench.sync(used, answer("a", prompt_tokens=5, model=model, parts=(call("t", tool),)))
-    await rollup.roll_up(bench.db)
-    (fact,) = await rows(bench, "select * from usage_facts")
-    assert (fact["project"], fact["model"], fact["provider"]) == (path, model, provider)
-    assert [row["tool"] for row in await rows(bench, "select tool from usage_tools")] == [tool]
-    odd_rate = Rate(*("".join(chr(odd.randrange(0x20000, 0x2A000)) for _ in range(length)) for length in (100, 100, 500)),
-                    LONG_AGO, Decimal(1))  # fmt: skip
-    async with bench.db.workspace(bench.workspace_id) as conn:
-        await told.replace_rates(conn, bench.workspace_id, [odd_rate])
-        assert await told.rates(conn, bench.workspace_id) == [odd_rate]
-
-
-async def test_it_derives_others_where_one_workspace_fails(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What fails in one workspace is told, and holds up nobody else; its marks stay."""
-    other = Bench(bench.db, *await people.create_workspace(bench.db, name="other", user="other"))
-    for each in (bench, other):
-        await each.sync(answer("a", prompt_tokens=5))
-    derive = rollup.derive
-
-    async def failing(conn: Any, workspace_id: int, *more: Any) -> int:
-        if workspace_id == bench.workspace_id:
-            raise ZeroDivisionError
-        return await derive(conn, workspace_id, *more)
-
-    monkeypatch.setattr(rollup, "derive", failing)
-    with pytest.raises(ExceptionGroup):
-        await rollup.roll_up(bench.db)
-    assert len(await other.rows("usage_facts")) == 1
-    monkeypatch.undo()
-    assert await rollup.roll_up(bench.db) == 1
-
-
-@pytest.mark.parametrize("name", ['a,"b"\nc', "", "\\N", "{1}", "ü\u2028"])
-async def test_it_reads_names_of_any_form(bench: Bench, name: str) -> None:
-    """A project's name comes back as it was written, whatever CSV makes of it."""
-    await bench.sync(
-        SessionWrite(external_id="s", source="pi", project_name=name or None), answer("a", prompt_tokens=5)
-    )
-    await rollup.roll_up(bench.db)
-    async with bench.db.workspace(bench.workspace_id) as conn:
-        read = await facts.read(conn, bench.workspace_id, start=LONG_AGO, end=FAR)
-    assert read["project"].to_list() == [name]
