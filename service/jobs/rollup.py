@@ -124,12 +124,12 @@ async def roll_up(db: Database, file: LiteLLM | None = None, *, report: Report =
                 away.append(error)
                 raise
 
-    told = await asyncio.gather(*map(derived, marked), return_exceptions=True)
+    ended = await asyncio.gather(*map(derived, marked), return_exceptions=True)
     if away:
         raise away[0]
-    if failed := [each for each in told if isinstance(each, Exception)]:
+    if failed := [each for each in ended if isinstance(each, Exception)]:
         raise ExceptionGroup("in the rollup", failed)
-    return sum(each for each in told if isinstance(each, int))
+    return sum(each for each in ended if isinstance(each, int))
 
 
 async def roll_up_workspace(

@@ -69,8 +69,10 @@ async def test_it_takes_names_as_long_as_they_may_be(bench: Bench) -> None:
     (fact,) = await rows(bench, "select * from usage_facts")
     assert (fact["project"], fact["model"], fact["provider"]) == (path, model, provider)
     assert [row["tool"] for row in await rows(bench, "select tool from usage_tools")] == [tool]
-    odd_rate = Rate(*("".join(chr(odd.randrange(0x20000, 0x2A000)) for _ in range(length)) for length in (100, 100, 500)),
-                    LONG_AGO, Decimal(1))  # fmt: skip
+    service, metric, dear = (
+        "".join(chr(odd.randrange(0x20000, 0x2A000)) for _ in range(length)) for length in (100, 100, 500)
+    )
+    odd_rate = Rate(service, metric, dear, LONG_AGO, Decimal(1))
     async with bench.db.workspace(bench.workspace_id) as conn:
         await told.replace_rates(conn, bench.workspace_id, [odd_rate])
         assert await told.rates(conn, bench.workspace_id) == [odd_rate]

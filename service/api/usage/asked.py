@@ -82,7 +82,7 @@ def read(asked: Asked, *, now: datetime) -> Question:
         first = last = today
     else:
         last = day("to", asked.last, asked.tz, zone) or today
-        per = asked.per if isinstance(asked, DaysAsked) else "day"
+        per: Per = asked.per if isinstance(asked, DaysAsked) else "day"
         first = day("from", asked.first, asked.tz, zone) or question.default_first(last, per)
     if isinstance(asked, DaysAsked):
         more = {"by": tuple(dict.fromkeys(asked.by)), "per": asked.per}
