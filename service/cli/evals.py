@@ -28,6 +28,7 @@ def with_filters(verb: Verb) -> Verb:
     options: list[Callable[[Verb], Verb]] = [
         click.option("--tool", multiple=True, help="Only of this source, for example claude-code."),
         click.option("--model", multiple=True, help="Only of this model."),
+        click.option("--project", multiple=True, help="Only of this project: its name or path, exactly."),
         click.option("--tag", "tags", multiple=True, help="Only with any of these tags."),
         click.option(
             "--status", multiple=True, type=click.Choice(STATUSES), help="Only with this evaluation."
@@ -39,7 +40,7 @@ def with_filters(verb: Verb) -> Verb:
 
     @functools.wraps(verb)
     def wrapped(*args: Any, **given: Any) -> None:
-        names = ("tool", "model", "tags", "status", "date_from", "date_to", "min_tokens")
+        names = ("tool", "model", "project", "tags", "status", "date_from", "date_to", "min_tokens")
         filters = {name: given.pop(name) for name in names}
         kept = {name: list(value) if isinstance(value, tuple) else value for name, value in filters.items()}
         verb(*args, filters={name: value for name, value in kept.items() if value not in ([], None)}, **given)

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from http_service import HttpService
 from import_machine import CODE_OK, CODE_USAGE, Machine
 from test_evals_api import plant
+
+from service.cli import main
 
 PASSING = ("id", "sessionId", "updatedAt", "cost", "costKnown")
 """What belongs to a database, or is worked out."""
@@ -42,7 +45,8 @@ def test_it_labels_previews_and_exports(machine: Machine, tmp_path: Path) -> Non
     assert "Labelled 1 sessions" in run(
         machine, "evals", "label", "one", "--ready", "--status", "golden", "--tag", "a"
     )
-    assert "golden 1" in run(machine, "evals", "list")
+    assert "golden 1" in run(machine, "evals", "list", "--tool", "claude-code")
+    assert "none" in run(machine, "evals", "list", "--project", "Acme, Inc")
     told = run(machine, "evals", "preview", "--status", "golden")
     assert "2 cases of 1 sessions" in told
     assert "! credentials: 1" in told
@@ -69,14 +73,23 @@ def test_it_labels_previews_and_exports(machine: Machine, tmp_path: Path) -> Non
     assert split.read_bytes()[:2] == b"PK"
 
 
-def test_it_says_what_is_missing(machine: Machine) -> None:
-    """Neither ids nor a search, no label, several sessions in markdown: a sentence and code 2; nothing marked: code 1."""
-    for arguments in (
-        ("evals", "label", "--ready"),
-        ("evals", "label", "one"),
-        ("export", "one", "two", "--format", "csv"),
-    ):
-        assert machine.run(*arguments)[0] == CODE_USAGE
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("evals", "label", "--ready"), "Say which"),
+        (("evals", "label", "one"), "at least one label"),
+        (("export", "one", "two", "--format", "csv"), "holds one session"),
+    ],
+)
+def test_it_says_what_is_missing(arguments: tuple[str, ...], sentence: str) -> None:
+    """Neither ids nor a search, no label, several sessions in a table: a sentence and code 2, before anything is asked."""
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == CODE_USAGE
+    assert sentence in done.output
+
+
+def test_it_says_that_nothing_is_marked(machine: Machine) -> None:
+    """The service's own sentence, and code 1."""
     code, out, err = machine.run("evals", "export")
     assert (code, out, err) == (1, "", "No eval-ready sessions found\n")
 
