@@ -37,9 +37,10 @@ import os, sys
 def note(event, given):
     place = given[0] if event == "socket.getaddrinfo" else given[1] if event in ("socket.connect", "socket.sendto") else None
     host = place[0] if isinstance(place, tuple) else place
-    if host and not str(host).startswith("/"):
+    host = host.decode(errors="replace") if isinstance(host, bytes) else str(host or "")
+    if host and not host.startswith("/"):
         with open(os.environ["SPOKEN_TO"], "a") as file:
-            print(host.decode() if isinstance(host, bytes) else host, file=file)
+            print(host, file=file)
 
 sys.addaudithook(note)
 """
