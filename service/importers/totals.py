@@ -45,8 +45,8 @@ def of(fields: Mapping[str, int | None]) -> list[int]:
     return [fields.get(name) or 0 for name in NAMES]
 
 
-def fields(counts: Counts) -> dict[str, int]:
-    """Counts under their names, those that say something.
+def fields(counts: Counts) -> dict[str, Any]:
+    """Counts under their names, those that say something: as a write takes them.
 
     >>> fields([6, None, 4, 0])
     {'prompt_tokens': 6, 'cache_read_tokens': 4}

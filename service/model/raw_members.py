@@ -32,7 +32,7 @@ def without(members: Members, *names: str) -> Members:
 
 def without_nulls(members: Members) -> Members:
     """`null` is how clients say that a member is absent."""
-    return {name: value for name, value in members.items() if memoryview(value) != b"null"}
+    return {name: value for name, value in members.items() if bytes(memoryview(value)[:5]) != b"null"}
 
 
 def encoded(value: Any) -> bytes:
@@ -42,4 +42,4 @@ def encoded(value: Any) -> bytes:
 
 def _begins(value: bytes | Raw, byte: bytes) -> bool:
     """Looked at where it lies: results are long, and `bytes` of a Raw copies all of it."""
-    return memoryview(value)[:1] == byte
+    return bytes(memoryview(value)[:1]) == byte
