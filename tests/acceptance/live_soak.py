@@ -211,8 +211,8 @@ class Postgres:
         self.server = self._start()
 
 
-async def run(soak: Soak, api: Api, restart: Callable[[], None]) -> None:
-    """All of it. Errors: `AssertionError` when a reader ends with something else than plain reads."""
+async def run(soak: Soak, api: Api, restart: Callable[[], None]) -> list[dict[str, Folded]]:
+    """All of it; what each reader ended with. Errors: `AssertionError` when a reader ends with something else than plain reads."""
     async with writing(soak.url, soak.workspace_id) as writer:
         for number in range(SESSIONS):
             await writer.session(f"soak-{number}")
@@ -232,4 +232,4 @@ async def run(soak: Soak, api: Api, restart: Callable[[], None]) -> None:
     writers = [asyncio.create_task(soak.write(number)) for number in range(WRITERS)]
     await asyncio.gather(chaos(soak, api, restart), *writers)
     soak.over.set()
-    await asyncio.gather(*reading)
+    return await asyncio.gather(*reading)

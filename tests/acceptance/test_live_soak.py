@@ -40,11 +40,14 @@ async def test_it_ends_with_what_plain_reads_give(home: Path, tmp_path: Path) ->
         soak, api = Soak(url, workspace_id, key, commits=COMMITS, seed=SEED), Api(url, tmp_path)
         started_s = time.monotonic()
         try:
-            await live_soak.run(soak, api, postgres.restart)
+            ended = await live_soak.run(soak, api, postgres.restart)
         finally:
             api.kill()
         print(f"{soak.done} commits, {soak.cuts} cuts, {time.monotonic() - started_s:.0f} s")
         assert soak.done >= COMMITS
         assert soak.cuts > live_soak.READERS
+        assert sum(bool(each["messages"].result.get("messages")) for each in ended) > 2, (
+            "nothing was left to compare"
+        )
     finally:
         postgres.server.stop()
