@@ -189,7 +189,7 @@ def _write_graph(embedder: SentenceTransformerEmbedder, file: Path) -> None:
 @contextmanager
 def _plain_attention(model: Any) -> Iterator[None]:
     """Attention as its products within the block, where the model lets it be chosen: torch's fused one, which the
-    backfill wants, is exported with so many checks around it that a short query takes a quarter longer."""
+    backfill wants, is exported with so many checks around it that a short query takes a third longer."""
     inner = next((each for each in model.modules() if hasattr(each, "set_attn_implementation")), None)
     chosen = getattr(getattr(inner, "config", None), "_attn_implementation", None)
     if inner is None or chosen is None:

@@ -57,7 +57,7 @@ BY_INDEX = LOOKED_UP | {
     "hnsw.scan_mem_multiplier": "4",
     "plan_cache_mode": "force_generic_plan",
 }
-"""Leaves the planner one way only: so it is planned once a connection, which took as long as a third of the answer."""
+"""Leaves the planner one way only, so that it is planned once a connection and not each time."""
 
 
 class Size(msgspec.Struct, frozen=True):
