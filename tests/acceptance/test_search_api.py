@@ -243,7 +243,9 @@ def test_it_explains(library: httpx.Client) -> None:
 
 def test_it_explains_with_the_weights_that_it_used(library: httpx.Client) -> None:
     """By words alone, the fused scores of two hits are as far apart as their z-scores times the words' weight."""
-    answer = library.get("/api/search?q=total+redirect+invoice&type=fulltext&groupBy=message&explain=true").json()
+    answer = library.get(
+        "/api/search?q=total+redirect+invoice&type=fulltext&groupBy=message&explain=true"
+    ).json()
     one, other, *_ = [hit["explain"] for hit in answer["results"]]
     apart = answer["weights"]["text"] * (one["text"]["z"] - other["text"]["z"])
     assert one["fused"] - other["fused"] == pytest.approx(apart, abs=1e-5)
