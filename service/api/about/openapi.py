@@ -99,7 +99,7 @@ def or_null(schema: dict[str, Any]) -> dict[str, Any]:
     null = {"type": "null"}
     if "anyOf" in schema:
         return schema if null in schema["anyOf"] else {**schema, "anyOf": [*schema["anyOf"], null]}
-    told = {word: schema[word] for word in ("description", "default") if word in schema}
+    told: dict[str, Any] = {word: schema[word] for word in ("description", "default") if word in schema}
     return {"anyOf": [{word: schema[word] for word in schema if word not in told}, null], **told}
 
 
