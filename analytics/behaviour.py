@@ -29,6 +29,12 @@ EDITING = (
     "patch",
     "replace",
     "write_file",
+    "edit_file",
+    "create_file",
+    "delete_file",
+    "search_replace",
+    "str_replace_editor",
+    "str_replace_based_edit_tool",
 )
 """Names of tools that change files, in small letters."""
 

@@ -132,3 +132,10 @@ def test_it_sums_exported_days() -> None:
     assert exported.used(days)[date(2026, 5, 2)].cost_nano == 2_000_000_000
     assert exported.first_used(days) == date(2026, 5, 1)
     assert exported.last_days(days, 1)["day"].unique().to_list() == [date(2026, 5, 2)]
+
+
+@pytest.mark.parametrize("tool", ["Edit", "apply_patch", "edit_file", "search_replace", "create_file"])
+def test_it_knows_tools_that_change_files(tool: str) -> None:
+    """Claude Code's, Codex's, Cursor's and Copilot's names for it alike; reading is none."""
+    found = behaviour.with_retries(calls(("s", tool, False, 1), ("s", "read_file", False, 1)))
+    assert found["edit"].to_list() == [True, False]
