@@ -5,7 +5,7 @@ Rule: only where somebody looks on (never in a run without a browser), only for 
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,13 +30,13 @@ def watch(place: Place, tell: Tell) -> bool:
 
 def follow(client: Client, tell: Tell) -> None:
     """In a thread of the notebook's: ends with its cell, at the next change, or when the key is revoked."""
-    thread = mo.current_thread()
+    thread, pause = mo.current_thread(), threading.Event()
     try:
         for _ in later(client.follow({"usage": ("usage.summary", {})})):
             if thread.should_exit:
                 return
             tell(lambda count: count + 1)
-            time.sleep(PAUSE_S)
+            pause.wait(PAUSE_S)
     except BackscrollError:
         return  # what the notebook asks next says it to its reader
 
