@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -27,6 +27,7 @@ from service.model import sources
 from service.storage.evals import EvalFilter
 
 Status = Literal["golden", "correct", "incorrect", "needs_review", "unset"]
+LAST = datetime.max.replace(tzinfo=UTC)
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 SEARCHED = ("q", "type", "groupBy", "limit", "tz")
 
@@ -153,15 +154,16 @@ def filter_of(asked: EvalsFilter, *, ids: tuple[int, ...] | None = None) -> Eval
 
 
 def end_of(value: str | int | None, *, tz: str) -> datetime | None:
-    """The first moment behind a date: behind its whole day where it is one.
+    """The first moment behind a date: behind its whole day where it is one. None: behind the last day there is nothing.
 
-    >>> str(end_of("2026-01-31", tz="UTC"))
-    '2026-02-01 00:00:00+00:00'
+    >>> str(end_of("2026-01-31", tz="UTC")), end_of("9999-12-31", tz="UTC"), end_of(253402300799999, tz="UTC")
+    ('2026-02-01 00:00:00+00:00', None, None)
     """
     moment = params.moment("date_to", value, tz=tz)
     if moment is None:
         return None
-    return moment + (timedelta(days=1) if DAY.fullmatch(str(value)) else timedelta(milliseconds=1))
+    span = timedelta(days=1) if DAY.fullmatch(str(value)) else timedelta(milliseconds=1)
+    return moment + span if moment <= LAST - span else None
 
 
 def wanted(asked: SetAsked) -> Wanted:
