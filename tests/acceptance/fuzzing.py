@@ -39,7 +39,7 @@ positive_data_acceptance.expected-statuses = ["2xx", "3xx", "401", "403", "404",
 include-path = ["/sync/batch", "/api/import", "/api/usage"]
 checks.negative_data_rejection.enabled = false
 
-[[operations]] # a null counts as absent, wherever it stands
+[[operations]] # a null counts as absent wherever it stands, 0 and 1 as false and true
 include-path = ["/api/search", "/search", "/api/searches", "/api/usage/rates"]
 checks.negative_data_rejection.enabled = false
 
