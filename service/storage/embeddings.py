@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
-import numpy as np
+from pgvector import HalfVector
 
 from indexing.ports import Vectors
 from service.storage import locks
@@ -142,7 +142,7 @@ def as_text(vector: Vectors) -> str:
     >>> as_text(np.array([0.5, -1.0], np.float32))
     '[0.5,-1.0]'
     """
-    return msgspec.json.encode(vector.astype(np.float16).tolist()).decode()
+    return str(HalfVector(vector).to_text())
 
 
 async def waiting(conn: Connection, workspace_id: int) -> int:
