@@ -12,7 +12,7 @@ run: $(VENV)/.run ## install, start everything on http://127.0.0.1:8787, load th
 	@$(BIN)/backscroll serve --with-sample
 
 test: $(VENV)/.dev ## install, run all tests against a Postgres that they start themselves
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 live-soak: $(VENV)/.dev ## 100,000 random commits under live streams that are cut, killed and restarted
 	LIVE_SOAK_COMMITS=100000 $(BIN)/python -m pytest tests/acceptance/test_live_soak.py -s

@@ -5,11 +5,11 @@ from __future__ import annotations
 import httpx
 from fuzzing import fuzz
 
-SECONDS = 35
+SECONDS = 25
 
 
 def test_it_answers_as_its_schema_says_whatever_is_sent(api: httpx.Client) -> None:
-    """No 5xx, every answer conforms to /schema, right data is taken and wrong data refused; `make fuzz` asks for longer."""
-    report = fuzz(api, seconds=SECONDS)
+    """No 5xx, every answer conforms to /schema, wrong data is refused; `make fuzz` asks for longer, and that right data is taken."""
+    report = fuzz(api, seconds=SECONDS, takes_right=False)
     print(report.summary)
     assert report.passed, report.summary

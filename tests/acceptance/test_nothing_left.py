@@ -14,7 +14,7 @@ from http_service import HttpService, http_service
 from import_machine import SESSION, Machine
 from psycopg import sql
 
-from indexing.fulltext import generations
+from indexing.fulltext import IndexDamaged, generations
 from service.jobs import people, purge
 from service.postgres import EmbeddedPostgres
 
@@ -175,7 +175,12 @@ def terms(directory: Path) -> int:
     """How many documents of the index's files have the word, those that are marked as deleted too."""
     current = generations.current(directory)
     assert current is not None
-    return int(generations.opened(current).searcher().doc_freq("said_forms", WORD))
+    try:
+        return int(generations.opened(current).searcher().doc_freq("said_forms", WORD))
+    except IndexDamaged:
+        if generations.current(directory) == current:
+            raise
+        return terms(directory)  # another one took its place meanwhile
 
 
 def wait_until_out_of_the_index(machine: Machine) -> None:

@@ -31,7 +31,7 @@ NAME_CHARACTERS = 40
 """Of a name that is none, in the sentence that says so."""
 
 
-class SearchFilter(msgspec.Struct, kw_only=True, rename="camel"):
+class SearchFilter(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """Which messages may be found: any of the values of each; all of those given."""
 
     source: Names = []
