@@ -10,7 +10,7 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -103,6 +103,16 @@ class HttpService:
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something in the service's loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+
+    def until(self, good: Callable[[], bool]) -> None:
+        """Let its loop go round until this holds: what follows an answer comes a moment after its bytes."""
+
+        async def turn() -> None:
+            """Behind whatever is ready now."""
+
+        end_s = time.monotonic() + 30
+        while not good() and time.monotonic() < end_s:
+            self.do(turn())
 
     def workspace(self) -> tuple[int, int]:
         """A new workspace and its owner."""

@@ -37,10 +37,17 @@ routes = pytest.mark.parametrize("spec", TAKING, ids=name_of)
 @pytest.fixture
 def api(api: httpx.Client) -> httpx.Client:
     """A client of a workspace that has the session and the message which the examples name."""
+    planted(api)
+    return api
+
+
+def planted(api: httpx.Client) -> str:
+    """The commit token of what is there then, be it for the second time."""
     for spec in SPECS:
         if spec.path in ("/sync/session", "/sync/message"):
-            assert api.post(spec.path, json=spec.example_body).status_code == 200
-    return api
+            answer = api.post(spec.path, json=spec.example_body)
+            assert answer.status_code == 200
+    return answer.headers["X-Commit"]
 
 
 def send(api: httpx.Client, spec: Route, body: bytes, *, kind: bytes = b"application/json") -> httpx.Response:
@@ -143,6 +150,8 @@ def test_it_does_not_mind_the_content_type(api: httpx.Client, spec: Route) -> No
     """A body is read as what the route takes, whatever it is called: clients call it many things."""
     body = json.dumps(spec.example_body).encode()
     send(api, spec, body)
+    found = api.get("/api/search", params={"q": "x", "type": "fulltext", "commit": planted(api)})
+    assert found.status_code == 200  # what searches finds the same from now on
     usual = send(api, spec, body)
     for kind in (b"text/plain", b"application/xml", b"multipart/form-data; boundary=x", b"", b"\xff"):
         answer = send(api, spec, body, kind=kind)

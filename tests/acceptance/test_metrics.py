@@ -198,6 +198,9 @@ def test_it_logs_slow_requests_by_statement(alone: HttpService) -> None:
     with alone.client() as api, capture_logs() as logs:
         api.post("/sync/message", json=message(LOST))
         api.get("/api/search", params={"q": LOST, "type": "fulltext"})
+        alone.until(
+            lambda: "/api/search" in {line["route"] for line in logs if line["event"] == "slow_request"}
+        )
     slow = {line["route"]: line for line in logs if line["event"] == "slow_request"}
     assert slow["/api/search"]["log_level"] == "warning"
     assert slow["/api/search"]["ms"] >= 1
@@ -211,6 +214,7 @@ def test_it_logs_no_slowness_below_the_threshold(service: HttpService, api: http
     assert service.settings.slow_request_ms == 1000
     with capture_logs() as logs:
         api.get("/api/sessions")
+        service.until(lambda: bool(logs))
     assert [line["event"] for line in logs] == ["request"]
 
 
