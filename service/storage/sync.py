@@ -15,7 +15,7 @@ import msgspec
 from service.model.message import MessageWrite
 from service.model.session import SessionWrite
 from service.storage import privacy
-from service.storage.attempts import Refused, in_one_transaction
+from service.storage.attempts import Overtaken, Refused, in_one_transaction
 from service.storage.batch import Batch, session_writes
 from service.storage.database import Connection, Database
 from service.storage.importing import meeting
@@ -74,6 +74,8 @@ async def store(batch: Batch, sessions: Sequence[SessionWrite], messages: Sequen
     ids = met.ids | {key: row["id"] for key, row in written.rows.items()}
     rows = [None if key is None else met.renamed.get(key, key) for key in keys]
     ids |= await batch.ids(list(dict.fromkeys(key for key in rows if key is not None and key not in ids)))
+    if any(key is not None and key not in ids for key in rows):
+        raise Overtaken  # another request made it one with its own meanwhile
     return Applied(
         session_ids=[
             target.id if isinstance(target := targets[ref], Found) else None for ref in session_refs
