@@ -9,7 +9,7 @@
     spelling.py      words that stand nowhere, and the nearest that do
 
     <directory>/CURRENT          names the generation in use; renamed into place, so that a swap is atomic
-    <directory>/2-5f0c…/         a generation: a tantivy index in format 2
+    <directory>/3-5f0c…/         a generation: a tantivy index in format 3, and CURSOR, up to where it is complete
 
 BM25 statistics are those of the whole index; a query sees documents of its own workspace only.
 """

@@ -2,6 +2,11 @@
 
 A generation is a tantivy index in a directory of its own, named `<format>-<random>`. The file CURRENT names the
 one that is read and written; a rename puts it in place. Reindexing fills a new generation beside the current one.
+
+The file CURSOR of a generation says up to where it is complete. It is written after the commit that made it so, and
+read before the index is: it can be behind the index, which repeats work, and never before it, which would skip some.
+It is no document of the index: tantivy begins to merge small segments with the one that the next cursor takes away,
+and then throws the merge away, at every commit anew.
 """
 
 from __future__ import annotations
@@ -43,19 +48,21 @@ def swap(directory: Path, writer: Generation) -> None:
     Commit first. A reader that still has an old generation open keeps reading it (its files are mapped) until it
     refreshes. Close the old generation's writer before or after, but put nothing into it any more.
     """
-    # Without the fsyncs a crash can leave the new name on the disk and not what it names.
-    draft = directory / f"CURRENT.{secrets.token_hex(4)}"
-    with draft.open("w") as file:
-        file.write(writer.path.name)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(directory / "CURRENT")
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _write(directory / "CURRENT", writer.path.name)
     remove_others(directory, keep=writer.path)
+
+
+def cursor(path: Path) -> str:
+    """Up to where a generation is complete; "" for a new one, and where that is lost: then all is compared."""
+    try:
+        return (path / "CURSOR").read_text()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""
+
+
+def set_cursor(path: Path, cursor: str) -> None:
+    """Say up to where a generation is complete, once all of it is committed."""
+    _write(path / "CURSOR", cursor)
 
 
 def current(directory: Path) -> Path | None:
@@ -75,11 +82,11 @@ def create(directory: Path) -> Path:
 
 
 def remove_others(directory: Path, *, keep: Path) -> None:
-    """Take away every generation but one, and drafts of CURRENT that a crash left."""
-    for path in directory.iterdir():
+    """Take away every generation but one, and drafts that a crash left."""
+    for path in (*directory.iterdir(), *keep.glob("CURSOR.*")):
         if path.is_dir() and path != keep and path.name.partition("-")[0].isdecimal():
             shutil.rmtree(path, ignore_errors=True)
-        elif path.name.startswith("CURRENT."):
+        elif path.name.startswith(("CURRENT.", "CURSOR.")):
             path.unlink(missing_ok=True)
 
 
@@ -125,3 +132,19 @@ def _is_whole(file: Path) -> bool:
         if magic != _MAGIC or end < 0:
             return False
         return bool(json.loads(bytes(content[end : -_TAIL.size]))["crc"] == zlib.crc32(content[:end]))
+
+
+def _write(file: Path, text: str) -> None:
+    """Put a file in the place of another, at once and for good."""
+    # Without the fsyncs a crash can leave the new name on the disk and not what it names.
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    with draft.open("w") as opened:
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
+    draft.replace(file)
+    descriptor = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

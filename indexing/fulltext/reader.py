@@ -12,7 +12,6 @@ from tantivy import FieldType, Index, Occur, Query, Searcher
 from indexing.fulltext import asking, generations, spelling
 from indexing.fulltext.generations import IndexDamaged
 from indexing.fulltext.schema import SCHEMA, with_analyzers
-from indexing.fulltext.writer import committed_cursor
 from indexing.model import Counts, Facet, Filter, Hit, Unit
 from indexing.model import Query as Asked
 
@@ -32,6 +31,7 @@ class TantivyReader:
         self._directory = directory
         self._path: Path | None = None
         self._seen: tuple[int, ...] = ()
+        self._cursor = ""
         self._index = with_analyzers(Index(SCHEMA))
         self.refresh()
 
@@ -133,7 +133,7 @@ class TantivyReader:
 
     def cursor(self) -> str:
         """The change-log cursor up to which this index is complete; "" for a new index."""
-        return committed_cursor(self._index)
+        return self._cursor
 
     def refresh(self) -> None:
         """See what the writer has committed since, and the new generation after a swap. Microseconds when nothing has.
@@ -153,6 +153,7 @@ class TantivyReader:
                     raise IndexDamaged(IndexDamaged.__doc__) from error
 
     def _follow(self, path: Path) -> None:
+        cursor = generations.cursor(path)  # before the index: what is committed meanwhile is in it, and more
         status = (path / "meta.json").stat()
         seen = (status.st_ino, status.st_mtime_ns, status.st_size)
         if path != self._path:
@@ -162,7 +163,7 @@ class TantivyReader:
                 self._index.reload()
             except ValueError as error:
                 raise IndexDamaged(IndexDamaged.__doc__) from error
-        self._path, self._seen = path, seen
+        self._path, self._seen, self._cursor = path, seen, cursor
 
 
 def _hits(searcher: Searcher, found: Sequence[tuple[Any, Any]]) -> list[Hit]:

@@ -5,7 +5,6 @@ done, done_forms    the same of tool calls and results
 written             the date in words (8 may 2023 monday): lifts messages of a day that the query names
 message, titled     one of them: the message's id, or the id of the session whose titles these are
 workspace … day     what filters compare and facets count, exactly
-cursor              in one document of its own, so that index and cursor cannot part
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from indexing.fulltext import analysis
 from indexing.model import TextDocument
 
 DAY_MS = 86_400_000
-FORMAT = 2
+FORMAT = 3
 """Changes with the fields or the analysis: an index of another format is left alone and built anew."""
 
 COUNTED = ("source", "project", "model", "role", "tool", "day")
@@ -43,7 +42,6 @@ def _build() -> Schema:
         builder.add_text_field(name, tokenizer_name="forms", index_option="position")
     builder.add_integer_field("created_at", fast=True)
     builder.add_boolean_field("has_error", indexed=True)
-    builder.add_bytes_field("cursor", stored=True)
     return builder.build()
 
 
@@ -88,10 +86,6 @@ def document(of: TextDocument) -> Document:
     return Document.from_dict(
         {name: value for name, value in values.items() if value not in ("", [])}, SCHEMA
     )
-
-
-def cursor_document(cursor: str) -> Document:
-    return Document.from_dict({"unit": "cursor", "cursor": cursor.encode()}, SCHEMA)
 
 
 @lru_cache(maxsize=5_000)

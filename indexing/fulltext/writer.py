@@ -9,7 +9,7 @@ from pathlib import Path
 from tantivy import FieldType, Index, Occur, Order, Query
 
 from indexing.fulltext import generations
-from indexing.fulltext.schema import SCHEMA, cursor_document, document, with_analyzers
+from indexing.fulltext.schema import SCHEMA, document, with_analyzers
 from indexing.model import TextDocument, Unit
 
 _HEAP_BYTES = 50_000_000
@@ -48,6 +48,8 @@ class TantivyWriter:
         self.path = path
         self._index = index
         self._writer = index.writer(_HEAP_BYTES, 1)
+        self._changed = True
+        """Whether there may be something to commit: of a new index its first commit."""
         self._highest: dict[Unit, int] = {unit: self._highest_held(unit) for unit in _ID_FIELD}
 
     def put(self, documents: Iterable[TextDocument]) -> None:
@@ -57,6 +59,7 @@ class TantivyWriter:
             last = {(each.unit, each.id): each for each in batch}
             for unit, field in _ID_FIELD.items():
                 self._make_room(field, unit, [id for of, id in last if of == unit])
+            self._changed = True
             for each in last.values():
                 self._writer.add_document(document(each))
 
@@ -69,15 +72,16 @@ class TantivyWriter:
         self._delete("workspace", [workspace_id])
 
     def commit(self, cursor: str) -> None:
-        """Make everything since the last commit visible and durable, together with the cursor."""
-        self._delete("unit", ["cursor"])
-        self._writer.add_document(cursor_document(cursor))
-        self._writer.commit()
-        self._index.reload()
+        """Make everything since the last commit visible and durable, and then the cursor."""
+        if self._changed:
+            self._writer.commit()
+            self._index.reload()
+            self._changed = False
+        generations.set_cursor(self.path, cursor)
 
     def cursor(self) -> str:
         """The cursor of the last commit; "" for a new index."""
-        return committed_cursor(self._index)
+        return generations.cursor(self.path)
 
     def ids(self, unit: Unit) -> Iterator[int]:
         """Every committed id, ascending."""
@@ -119,16 +123,10 @@ class TantivyWriter:
     def _delete(self, field: str, values: Sequence[int] | Sequence[str]) -> None:
         # By query: `delete_documents_by_term` makes a signed term of a number, which no unsigned field holds.
         if values:
+            self._changed = True
             self._writer.delete_documents_by_query(Query.term_set_query(SCHEMA, field, values))
 
     def close(self) -> None:
         """Let go of the directory, so that another process can write. What was not committed is lost."""
         self._writer.wait_merging_threads()
 
-
-def committed_cursor(index: Index) -> str:
-    """The cursor that stands in the index as it was last loaded."""
-    searcher = index.searcher()
-    hits = searcher.search(Query.term_query(SCHEMA, "unit", "cursor"), 1, count=False).hits
-    found = searcher.doc(hits[0][1]).get_first("cursor") if hits else b""
-    return bytes(found or b"").decode()

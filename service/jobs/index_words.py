@@ -1,8 +1,7 @@
 """The text index follows the change log: what is committed can be found by its words within 100 ms, and while
 thousands of messages a second come in, within some seconds (`backlog.py` says why).
 
-The token up to which the index is complete is part of each of its commits, so that index and token cannot part;
-a crash repeats work and skips none.
+The token up to which the index is complete is written after each of its commits: a crash repeats work and skips none.
 
 Building it anew fills another generation beside the one that answers, which is fed meanwhile, and swaps.
 """

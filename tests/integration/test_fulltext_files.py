@@ -58,7 +58,7 @@ def test_it_names_all_ids_in_order(writer: TantivyWriter, monkeypatch: pytest.Mo
 
 
 def test_it_keeps_the_cursor_with_the_documents(tmp_path: Path) -> None:
-    """Index and cursor are of one commit: what was not committed is gone with its cursor when the process is."""
+    """What was not committed is gone when the process is, and the cursor does not speak of it."""
     script = (
         "import os, sys; from pathlib import Path; from indexing.fulltext import open_writer; from indexing.model import TextDocument\n"
         "writer = open_writer(Path(sys.argv[1])); put = lambda id: writer.put([TextDocument(workspace_id=1, unit='message', id=id, session_id=1, said='x')])\n"
@@ -72,6 +72,32 @@ def test_it_keeps_the_cursor_with_the_documents(tmp_path: Path) -> None:
         "c.1.5:5:",
     )
     writer.close()
+
+
+def test_a_cursor_that_moves_alone_leaves_the_index_alone(
+    tmp_path: Path, writer: TantivyWriter, reader: TantivyReader
+) -> None:
+    """It moves every few seconds on a machine where nothing is said, and readers see it."""
+    writer.put([message(1, "alpha")])
+    writer.commit("1")
+    files = {file.name: file.stat().st_mtime_ns for file in writer.path.iterdir() if file.name != "CURSOR"}
+    writer.commit("2")
+    assert files == {
+        file.name: file.stat().st_mtime_ns for file in writer.path.iterdir() if file.name != "CURSOR"
+    }
+    assert (found(reader, "alpha"), reader.cursor()) == ([1], "2")
+
+
+def test_a_lost_or_torn_cursor_is_one_of_a_new_index(tmp_path: Path) -> None:
+    """Then all is compared with the tables: nothing is skipped."""
+    writer = open_writer(tmp_path)
+    writer.put([message(1, "alpha")])
+    writer.commit("1")
+    writer.close()
+    (writer.path / "CURSOR").write_bytes(b"\xff\xfe")
+    assert (open_reader(tmp_path).cursor(), found(open_reader(tmp_path), "alpha")) == ("", [1])
+    (writer.path / "CURSOR").unlink()
+    assert (open_reader(tmp_path).cursor(), found(open_reader(tmp_path), "alpha")) == ("", [1])
 
 
 def test_it_reads_an_index_that_is_not_there_yet(tmp_path: Path) -> None:
@@ -136,7 +162,8 @@ def test_it_notices_a_torn_index(harm: str, tmp_path: Path) -> None:
     writer.commit("1")
     writer.close()
     [generation] = [path for path in tmp_path.iterdir() if path.is_dir()]
-    for file in sorted(each for each in generation.iterdir() if not each.name.startswith(".")):
+    tantivys = (each for each in generation.iterdir() if not each.name.startswith(".") and each.name != "CURSOR")
+    for file in sorted(tantivys):
         whole = file.read_bytes()
         _harm(file, harm)
         if file.name != "meta.json" or harm != "one bit turned":
