@@ -77,6 +77,12 @@ def _in_company(lists: Lists, *, weight: float | None = None, **changed: float) 
     return fusion.in_company(_fused(lists, weight=weight), lists.beside, lists.coverage, **changed)
 
 
+def _of_half(lists: Lists) -> list[Fused]:
+    depth = LEAST_DEPTH // 2
+    fused = fusion.fuse(lists.words[:depth], lists.vectors[:depth], depth=depth)
+    return fusion.in_company(fused, lists.beside, lists.coverage)
+
+
 def _alone(list_of: Callable[[Lists], list[Hit]], lists: Lists) -> list[Fused]:
     return fusion.fuse(list_of(lists), [], depth=LEAST_DEPTH)
 
@@ -113,6 +119,7 @@ WAYS: Mapping[str, Way] = {
     "all but the session's best": partial(_in_company, session_share=0.0),
     "all but the session's coverage": partial(_in_company, coverage_weight=0.0),
     "all of it with half and half": partial(_in_company, weight=0.5),
+    "all of it, of lists half as deep": _of_half,
 }
 
 

@@ -69,6 +69,18 @@ class _Meaning(NamedTuple):
     embedder: Embedder
 
 
+class _Asked(NamedTuple):
+    """What stays the same when a query is asked a second time."""
+
+    workspace_id: int
+    mode: Mode
+    depth: int
+    text: TextReader
+    meaning: _Meaning | None
+    reason: str
+    counts_sessions: bool
+
+
 class _Candidates(msgspec.Struct, frozen=True):
     words: list[Hit]
     vectors: list[Hit]
@@ -76,6 +88,8 @@ class _Candidates(msgspec.Struct, frozen=True):
     fallback_reason: str
     coverage: Mapping[int, float]
     """Of sessions, by the words."""
+    sessions: frozenset[int] | None
+    """All that match by their words, where they are what is counted."""
 
 
 class _Said(NamedTuple):
@@ -83,6 +97,7 @@ class _Said(NamedTuple):
 
     hits: list[Hit]
     coverage: Mapping[int, float]
+    sessions: frozenset[int] | None = None
 
 
 async def search(
@@ -105,18 +120,15 @@ async def search(
     """
     depth = max(LEAST_DEPTH, limit)
     meaning = _Meaning(vectors, embedder) if vectors is not None and embedder is not None else None
-    by_words = asyncio.create_task(_matching(workspace_id, query, text, mode, unit, facets))
-    try:
-        query, found, corrections = await _ask_twice(workspace_id, query, mode, depth, text, meaning, reason)
-        weight = fusion.vector_weight(found.words, found.vectors)
-        fused = fusion.fuse(found.words, found.vectors, depth=depth, weight=weight)
-        nearest = [each.id for each in fused if each.unit == "message"][: max(NEIGHBOURS_OF, limit)]
-        beside, counts = await asyncio.gather(
-            _beside(workspace_id, nearest, neighbours),
-            _count(workspace_id, query, found, text, unit, facets, None if corrections else by_words),
-        )
-    finally:
-        by_words.cancel()
+    asked = _Asked(workspace_id, mode, depth, text, meaning, reason, unit == "session" and not facets)
+    query, found, corrections = await _ask_twice(asked, query)
+    weight = fusion.vector_weight(found.words, found.vectors)
+    fused = fusion.fuse(found.words, found.vectors, depth=depth, weight=weight)
+    nearest = [each.id for each in fused if each.unit == "message"][: max(NEIGHBOURS_OF, limit)]
+    beside, counts = await asyncio.gather(
+        _beside(workspace_id, nearest, neighbours),
+        _count(workspace_id, query, found, text, unit, facets),
+    )
     looked_for = found.vectors or _looks_for_words(query)
     # Where nothing was looked for, the newest come first, and no company changes that.
     ranked = fusion.in_company(fused, mutual(beside), found.coverage) if looked_for else fused
@@ -188,54 +200,37 @@ def grouped(ranked: Sequence[Fused]) -> list[Group]:
     ]
 
 
-async def _ask_twice(
-    workspace_id: int,
-    query: Query,
-    mode: Mode,
-    depth: int,
-    text: TextReader,
-    meaning: _Meaning | None,
-    reason: str,
-) -> tuple[Query, _Candidates, dict[str, str]]:
+async def _ask_twice(asked: _Asked, query: Query) -> tuple[Query, _Candidates, dict[str, str]]:
     """The candidates; where no word finds anything, those of the query with its words corrected, and the corrections."""
-    found = await _ask(workspace_id, query, mode, depth, text, meaning, reason)
-    if mode == "semantic" or found.words:
+    found = await _ask(asked, query)
+    if asked.mode == "semantic" or found.words:
         return query, found, {}
-    corrections = await asyncio.to_thread(text.corrections, workspace_id, query)
+    corrections = await asyncio.to_thread(asked.text.corrections, asked.workspace_id, query)
     if corrections:
         second = corrected(query, corrections)
-        again = await _ask(workspace_id, second, mode, depth, text, meaning, reason)
+        again = await _ask(asked, second)
         if again.words:
             return second, msgspec.structs.replace(again, mode_used="fuzzy"), corrections
     return query, found, {}
 
 
-async def _ask(
-    workspace_id: int,
-    query: Query,
-    mode: Mode,
-    depth: int,
-    text: TextReader,
-    meaning: _Meaning | None,
-    reason: str,
-) -> _Candidates:
+async def _ask(asked: _Asked, query: Query) -> _Candidates:
     """Both rankings, as far as the mode wants them and they can be had."""
-    why_not = "" if mode == "fulltext" else _why_not(query, mode, meaning, reason)
+    mode, meaning = asked.mode, asked.meaning
+    why_not = "" if mode == "fulltext" else _why_not(query, mode, meaning, asked.reason)
     if mode == "fulltext" or meaning is None or why_not or not query.text.strip():
-        words = await asyncio.to_thread(_by_words, workspace_id, query, text, depth)
-        return _Candidates(words.hits, [], "fulltext", why_not, words.coverage)
-    words, near = await asyncio.gather(
-        asyncio.to_thread(_by_words, workspace_id, query, text, depth if mode == "hybrid" else 0),
-        _by_meaning(workspace_id, query, meaning, depth),
-    )
-    if not near and not await _passes_any(workspace_id, query, text):
-        return _Candidates([], [], mode, "", {})
+        words = await asyncio.to_thread(_by_words, asked, query)
+        return _Candidates(words.hits, [], "fulltext", why_not, words.coverage, words.sessions)
+    by_words = asyncio.to_thread(_by_words, asked, query) if mode == "hybrid" else _no_words()
+    words, near = await asyncio.gather(by_words, _by_meaning(asked.workspace_id, query, meaning, asked.depth))
+    if not near and not await _passes_any(asked.workspace_id, query, asked.text):
+        return _Candidates([], [], mode, "", {}, None)
     if not near:
         if not words.hits:
-            words = await asyncio.to_thread(_by_words, workspace_id, query, text, depth)
-        return _Candidates(words.hits, [], "fulltext", NO_VECTORS, words.coverage)
-    near = await _admitted(workspace_id, query, near, text)
-    return _Candidates(words.hits, near, mode, "", words.coverage)
+            words = await asyncio.to_thread(_by_words, asked, query)
+        return _Candidates(words.hits, [], "fulltext", NO_VECTORS, words.coverage, words.sessions)
+    near = await _admitted(asked.workspace_id, query, near, asked.text)
+    return _Candidates(words.hits, near, mode, "", words.coverage, words.sessions)
 
 
 def _why_not(query: Query, mode: Mode, meaning: _Meaning | None, reason: str) -> str:
@@ -248,10 +243,19 @@ def _looks_for_words(query: Query) -> bool:
     return any(term.occur != "must_not" for term in query.terms)
 
 
-def _by_words(workspace_id: int, query: Query, text: TextReader, depth: int) -> _Said:
-    hits = _found(workspace_id, query, text, depth)
+def _by_words(asked: _Asked, query: Query) -> _Said:
+    """All that is asked of the text index, one after another: the other core embeds the query meanwhile."""
+    hits = _found(asked.workspace_id, query, asked.text, asked.depth)
     with step("words"):
-        return _Said(hits, text.coverage(workspace_id, query, limit=depth) if hits else {})
+        coverage = asked.text.coverage(asked.workspace_id, query, limit=asked.depth) if hits else {}
+    if not asked.counts_sessions:
+        return _Said(hits, coverage)
+    with step("count"):
+        return _Said(hits, coverage, asked.text.sessions(asked.workspace_id, query))
+
+
+async def _no_words() -> _Said:
+    return _Said([], {})
 
 
 def _found(workspace_id: int, query: Query, text: TextReader, depth: int) -> list[Hit]:
@@ -287,22 +291,6 @@ async def _beside(
         return await neighbours.of(workspace_id, messages)
 
 
-async def _matching(
-    workspace_id: int, query: Query, text: TextReader, mode: Mode, unit: Unit, facets: Sequence[Facet]
-) -> frozenset[int] | None:
-    """The sessions that match by their words, gathered while the vectors are asked: most of what `_count` takes. None
-    where it counts something else."""
-    if mode == "semantic" or unit == "message" or facets:
-        return None
-    with step("count"):
-        return await asyncio.to_thread(_sessions, workspace_id, query, text)
-
-
-def _sessions(workspace_id: int, query: Query, text: TextReader) -> frozenset[int]:
-    text.refresh()
-    return text.sessions(workspace_id, query)
-
-
 async def _count(
     workspace_id: int,
     query: Query,
@@ -310,17 +298,15 @@ async def _count(
     text: TextReader,
     unit: Unit,
     facets: Sequence[Facet],
-    by_words: asyncio.Task[frozenset[int] | None] | None,
 ) -> Counts:
-    """All messages with the words, and those found by meaning; by meaning alone, only these. `by_words`: of this query."""
+    """All messages with the words, and those found by meaning; by meaning alone, only these."""
     also = [hit.id for hit in found.vectors]
     if found.mode_used == "semantic":
         query = msgspec.structs.replace(query, terms=())
     if found.mode_used == "semantic" and not also:
         return Counts(total=0, facets={facet: {} for facet in facets})
-    matching = await by_words if by_words else None
-    if matching is not None and (_looks_for_words(query) or not also):
-        sessions = matching.union(hit.session_id for hit in (*found.words, *found.vectors))
+    if found.sessions is not None and (_looks_for_words(query) or not also):
+        sessions = found.sessions.union(hit.session_id for hit in (*found.words, *found.vectors))
         return Counts(total=len(sessions), facets={})
     with step("count"):
         return await asyncio.to_thread(text.count, workspace_id, query, also=also, unit=unit, facets=facets)

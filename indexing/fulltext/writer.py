@@ -129,4 +129,3 @@ class TantivyWriter:
     def close(self) -> None:
         """Let go of the directory, so that another process can write. What was not committed is lost."""
         self._writer.wait_merging_threads()
-

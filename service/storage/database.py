@@ -19,7 +19,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from service.errors import Contended, DatabaseUnavailable, NoRoom, SettingError
 from service.model import snapshot
-from service.storage import arrays, link
+from service.storage import arrays, halfvec, link
 from service.storage.timing import TimedCursor, told_together
 
 Connection = psycopg.AsyncConnection[DictRow]
@@ -228,8 +228,9 @@ async def read_epoch(conn: Connection) -> str:
 
 
 async def become_app(conn: psycopg.AsyncConnection[Any]) -> None:
-    """Put the owner's rights down for good measure, cap what one statement may take, and teach it our arrays."""
+    """Put the owner's rights down for good measure, cap what one statement may take, and teach it our arrays and vectors."""
     arrays.register(conn)
+    halfvec.register(conn)
     await conn.execute(
         f"set role backscroll_app; set statement_timeout = '{link.STATEMENT_S}s'; "
         f"set idle_in_transaction_session_timeout = '60s'; {link.SERVER_SIDE}"

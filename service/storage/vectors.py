@@ -15,13 +15,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, LiteralString
 
 import msgspec
+from pgvector import HalfVector
 from psycopg.rows import DictRow
 
 from indexing.model import Filter, Hit
 from indexing.ports import Vectors
 from service.storage import embeddings
 from service.storage.database import NO_SETTINGS, Asked, Database
-from service.storage.embeddings import Model, as_text
+from service.storage.embeddings import Model
 from service.storage.queries import load
 from service.storage.vector_filter import Condition, conditions
 
@@ -96,7 +97,7 @@ class PostgresVectors:
         model = await self.model()
         if model is None or limit <= 0 or filter.session_ids == () or vector.shape != (model.dimension,):
             return []
-        asked = Nearest(self._db, model, workspace_id, as_text(vector), conditions(filter), limit)
+        asked = Nearest(self._db, model, workspace_id, HalfVector(vector), conditions(filter), limit)
         rows, left = await self._estimate(asked, filter)
         at_once = SPARE * limit * rows <= GREATEST_EF * left
         if left > self._exact_scan_rows * (AT_ONCE if at_once else 1):
@@ -133,7 +134,7 @@ class Nearest(msgspec.Struct, frozen=True):
     db: Database
     model: Model
     workspace_id: int
-    vector: str
+    vector: HalfVector
     filter: Condition
     limit: int
 

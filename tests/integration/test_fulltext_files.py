@@ -74,7 +74,7 @@ def test_it_keeps_the_cursor_with_the_documents(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_a_cursor_that_moves_alone_leaves_the_index_alone(
+def test_it_leaves_the_index_alone_when_only_the_cursor_moves(
     tmp_path: Path, writer: TantivyWriter, reader: TantivyReader
 ) -> None:
     """It moves every few seconds on a machine where nothing is said, and readers see it."""
@@ -88,7 +88,7 @@ def test_a_cursor_that_moves_alone_leaves_the_index_alone(
     assert (found(reader, "alpha"), reader.cursor()) == ([1], "2")
 
 
-def test_a_lost_or_torn_cursor_is_one_of_a_new_index(tmp_path: Path) -> None:
+def test_it_takes_a_lost_or_torn_cursor_for_that_of_a_new_index(tmp_path: Path) -> None:
     """Then all is compared with the tables: nothing is skipped."""
     writer = open_writer(tmp_path)
     writer.put([message(1, "alpha")])
@@ -162,7 +162,9 @@ def test_it_notices_a_torn_index(harm: str, tmp_path: Path) -> None:
     writer.commit("1")
     writer.close()
     [generation] = [path for path in tmp_path.iterdir() if path.is_dir()]
-    tantivys = (each for each in generation.iterdir() if not each.name.startswith(".") and each.name != "CURSOR")
+    tantivys = (
+        each for each in generation.iterdir() if not each.name.startswith(".") and each.name != "CURSOR"
+    )
     for file in sorted(tantivys):
         whole = file.read_bytes()
         _harm(file, harm)
