@@ -19,7 +19,7 @@ from indexing import fusion
 from indexing.fusion import After, Before, Fused
 from indexing.model import Filter, Hit
 from indexing.query import parse
-from indexing.search import LEAST_DEPTH, NEIGHBOURS_OF, mutual
+from indexing.search import LEAST_NEAR, LEAST_WORDS, NEIGHBOURS_OF, mutual
 from service.bootstrap import open_resources
 from service.settings import Settings
 
@@ -70,21 +70,20 @@ def compare(
 
 
 def _fused(lists: Lists, *, weight: float | None = None) -> list[Fused]:
-    return fusion.fuse(lists.words, lists.vectors, depth=LEAST_DEPTH, weight=weight)
+    return fusion.fuse(lists.words, lists.vectors[:LEAST_NEAR], depth=LEAST_WORDS, weight=weight)
 
 
 def _in_company(lists: Lists, *, weight: float | None = None, **changed: float) -> list[Fused]:
     return fusion.in_company(_fused(lists, weight=weight), lists.beside, lists.coverage, **changed)
 
 
-def _of_half(lists: Lists) -> list[Fused]:
-    depth = LEAST_DEPTH // 2
-    fused = fusion.fuse(lists.words[:depth], lists.vectors[:depth], depth=depth)
+def _of_twice(lists: Lists) -> list[Fused]:
+    fused = fusion.fuse(lists.words, lists.vectors, depth=LEAST_WORDS)
     return fusion.in_company(fused, lists.beside, lists.coverage)
 
 
 def _alone(list_of: Callable[[Lists], list[Hit]], lists: Lists) -> list[Fused]:
-    return fusion.fuse(list_of(lists), [], depth=LEAST_DEPTH)
+    return fusion.fuse(list_of(lists), [], depth=LEAST_WORDS)
 
 
 def _by_ranks(lists: Lists) -> list[Fused]:
@@ -119,7 +118,7 @@ WAYS: Mapping[str, Way] = {
     "all but the session's best": partial(_in_company, session_share=0.0),
     "all but the session's coverage": partial(_in_company, coverage_weight=0.0),
     "all of it with half and half": partial(_in_company, weight=0.5),
-    "all of it, of lists half as deep": _of_half,
+    "all of it, with twice as many vectors": _of_twice,
 }
 
 
@@ -138,13 +137,13 @@ async def _gather(service: Service, asked: Sequence[Asked]) -> list[Lists]:
         for place, each in enumerate(asked, start=1):
             limits = Filter(projects=(each.project,)) if each.project else Filter()
             query = parse(each.text, now_ms=0, filter=limits)
-            words = resources.text.search(workspace, query, limit=LEAST_DEPTH)
+            words = resources.text.search(workspace, query, limit=LEAST_WORDS)
             vector = embedder.embed([query.text])[0]
-            vectors = await resources.vectors.search(workspace, vector, limits, limit=LEAST_DEPTH)
-            best = _messages(fusion.fuse(words, vectors, depth=LEAST_DEPTH))[:NEIGHBOURS_OF]
-            beside = await resources.neighbours.of(workspace, best)
-            coverage = resources.text.coverage(workspace, query, limit=LEAST_DEPTH)
-            found.append(Lists(words, vectors, mutual(beside), coverage))
+            vectors = await resources.vectors.search(workspace, vector, limits, limit=2 * LEAST_NEAR)
+            coverage = resources.text.coverage(workspace, query, limit=LEAST_WORDS)
+            lists = Lists(words, vectors, {}, coverage)
+            beside = await resources.neighbours.of(workspace, _messages(_fused(lists))[:NEIGHBOURS_OF])
+            found.append(lists._replace(beside=mutual(beside)))
             progress.at(place)
     finally:
         await resources.close()

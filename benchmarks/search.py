@@ -11,6 +11,7 @@ from benchmarks import corpus, engines, parts, planting
 from benchmarks.measure import latencies, percentile, shared_out, timed, together
 from benchmarks.report import Figure, Report
 from benchmarks.running import BenchmarkError, Client, Options, Service, serving, settle, wait_for_meaning
+from indexing.search import LEAST_NEAR
 
 TITLE = "Search"
 EXPECTED = """hybrid at 100,000 messages about 20 ms p50 and 50 ms p99: embedding the query 4 to 7, HNSW 10 (words meanwhile), reading the hits and
@@ -92,7 +93,7 @@ def _growth(bench: Bench, small: int, large: int) -> None:
 
 def _at(bench: Bench, size: int) -> None:
     """All kinds of search at one size."""
-    alone = parts.measure(bench.service, [bench.questions() for _ in range(ROUNDS)], limit=200)
+    alone = parts.measure(bench.service, [bench.questions() for _ in range(ROUNDS)], limit=LEAST_NEAR)
     for name, values in alone.items():
         bench.add(f"{size:,}: {name} alone, p50", values)
     for kind, needs in (

@@ -22,8 +22,13 @@ from indexing.spent import step
 Mode = Literal["hybrid", "fulltext", "semantic"]
 ModeUsed = Literal["hybrid", "fulltext", "semantic", "fuzzy"]
 
-LEAST_DEPTH = 200
-"""How many hits are asked of each index at least."""
+LEAST_WORDS = 200
+"""How many hits are asked of the text index at least, and how many of each term tell which sessions say it. Titles are among
+them."""
+LEAST_NEAR = 100
+"""The same of the vectors: 200 find no set's answers better, and cost a tenth of a search."""
+LEAST_NEAR_ALONE = 200
+"""The same where meaning alone is asked: its pages end with them."""
 NEIGHBOURS_OF = 100
 """Of so many candidates at least, the best, the neighbours are looked up. That two which are both worse stand side by side moved
 the first 20 in none of 40 searches."""
@@ -75,6 +80,9 @@ class _Asked(NamedTuple):
     workspace_id: int
     mode: Mode
     depth: int
+    """Of the words."""
+    near: int
+    """Of the vectors."""
     text: TextReader
     meaning: _Meaning | None
     reason: str
@@ -118,9 +126,10 @@ async def search(
 
     `limit` deepens the candidate lists; it cuts nothing. Errors: those of the adapters.
     """
-    depth = max(LEAST_DEPTH, limit)
+    depth = max(LEAST_WORDS, limit)
+    near = max(LEAST_NEAR_ALONE if mode == "semantic" else LEAST_NEAR, limit)
     meaning = _Meaning(vectors, embedder) if vectors is not None and embedder is not None else None
-    asked = _Asked(workspace_id, mode, depth, text, meaning, reason, unit == "session" and not facets)
+    asked = _Asked(workspace_id, mode, depth, near, text, meaning, reason, unit == "session" and not facets)
     query, found, corrections = await _ask_twice(asked, query)
     weight = fusion.vector_weight(found.words, found.vectors)
     fused = fusion.fuse(found.words, found.vectors, depth=depth, weight=weight)
@@ -222,7 +231,7 @@ async def _ask(asked: _Asked, query: Query) -> _Candidates:
         words = await asyncio.to_thread(_by_words, asked, query)
         return _Candidates(words.hits, [], "fulltext", why_not, words.coverage, words.sessions)
     by_words = asyncio.to_thread(_by_words, asked, query) if mode == "hybrid" else _no_words()
-    words, near = await asyncio.gather(by_words, _by_meaning(asked.workspace_id, query, meaning, asked.depth))
+    words, near = await asyncio.gather(by_words, _by_meaning(asked.workspace_id, query, meaning, asked.near))
     if not near and not await _passes_any(asked.workspace_id, query, asked.text):
         return _Candidates([], [], mode, "", {}, None)
     if not near:
@@ -264,11 +273,11 @@ def _found(workspace_id: int, query: Query, text: TextReader, depth: int) -> lis
         return text.search(workspace_id, query, limit=depth)
 
 
-async def _by_meaning(workspace_id: int, query: Query, meaning: _Meaning, depth: int) -> list[Hit]:
+async def _by_meaning(workspace_id: int, query: Query, meaning: _Meaning, near: int) -> list[Hit]:
     with step("embed"):
         vector = (await asyncio.to_thread(meaning.embedder.embed, [query.text]))[0]
     with step("vectors"):
-        return await meaning.vectors.search(workspace_id, vector, query.filter, limit=depth)
+        return await meaning.vectors.search(workspace_id, vector, query.filter, limit=near)
 
 
 async def _passes_any(workspace_id: int, query: Query, text: TextReader) -> bool:
