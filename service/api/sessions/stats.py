@@ -30,7 +30,7 @@ class Stats(msgspec.Struct, rename="camel"):
 
 @route(
     "GET", "/api/stats", scope="read", summary="Get stats", gives=Stats, live="stats",
-    description="How many sessions, messages and tokens there are, and what they cost, in all and by model.",
+    description="How many sessions, messages and tokens there are, and what clients said they cost, in all and by model; costs by price are told by `/api/usage`.",
     example={
         "sessionCount": 1, "messageCount": 2, "totalTokens": 2232, "totalCost": 0.01164, "totalDurationMs": 4200,
         "modelUsage": {"claude-sonnet-4-20250514": {"tokens": 2232, "cost": 0.01164, "sessions": 1}},
