@@ -120,6 +120,11 @@ def tuple_columns(rows: Sequence[tuple[Any, ...]], types: dict[str, str]) -> dic
     return {name: array(type, values) for (name, type), values in zip(types.items(), told, strict=True)}
 
 
+def ids(values: Iterable[int]) -> Column:
+    """Ids to ask for: always of one type, where psycopg takes the smallest that holds them and so asks another statement."""
+    return Column("int8", list(values))
+
+
 def array(type: str, values: Iterable[Any]) -> Any:
     listed = list(values)
     return Column(type, listed) if type in TYPES else listed

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from service.storage import change_log, embeddings, messages, sessions
+from service.storage import arrays, change_log, embeddings, messages, sessions
 from service.storage.database import Asked, Database
 
 
@@ -32,13 +32,13 @@ async def rows(
     """Sessions and messages; and the first messages of the sessions `opened`."""
     openings: dict[int, int] = {}
     if of_sessions := sorted(opened):
-        params: dict[str, Any] = {"workspace_id": workspace_id, "session_ids": of_sessions}
+        params: dict[str, Any] = {"workspace_id": workspace_id, "session_ids": arrays.ids(of_sessions)}
         (first,) = await db.read(workspace_id, Asked(messages.SQL["first_of_sessions"], params))
         openings = {row["session_id"]: row["id"] for row in first}
-    of_messages = {"workspace_id": workspace_id, "ids": sorted({*message_ids, *openings.values()})}
+    of_messages = {"workspace_id": workspace_id, "ids": arrays.ids({*message_ids, *openings.values()})}
     found, read, parts, records = await db.read(
         workspace_id,
-        Asked(sessions.SQL["by_ids"], {"workspace_id": workspace_id, "ids": sorted(session_ids)}),
+        Asked(sessions.SQL["by_ids"], {"workspace_id": workspace_id, "ids": arrays.ids(session_ids)}),
         *(Asked(messages.SQL[name], of_messages) for name in ("hits", "parts_of", "records_of")),
     )
     return Rows({row["id"]: row for row in found}, messages.as_hits(read, parts, records), openings)

@@ -13,7 +13,7 @@ import msgspec
 
 from service.model import ids, titles
 from service.model.message import Part
-from service.storage import labels
+from service.storage import arrays, labels
 from service.storage.database import Connection
 from service.storage.importing import raw_chunks, repeats
 from service.storage.queries import load
@@ -99,7 +99,9 @@ async def with_parts(conn: Connection, workspace_id: int, rows: list[dict[str, A
 
 
 async def parts_of(conn: Connection, workspace_id: int, message_ids: Sequence[int]) -> dict[int, list[Part]]:
-    cursor = await conn.execute(SQL["parts_of"], {"workspace_id": workspace_id, "ids": list(message_ids)})
+    cursor = await conn.execute(
+        SQL["parts_of"], {"workspace_id": workspace_id, "ids": arrays.ids(message_ids)}
+    )
     return by_message(await cursor.fetchall())
 
 
@@ -113,7 +115,7 @@ def by_message(rows: Iterable[dict[str, Any]]) -> dict[int, list[Part]]:
 
 async def hits(conn: Connection, workspace_id: int, message_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """What search shows of these messages, with parts; one that is gone or foreign is absent."""
-    params = {"workspace_id": workspace_id, "ids": list(message_ids)}
+    params = {"workspace_id": workspace_id, "ids": arrays.ids(message_ids)}
     read = [
         await (await conn.execute(SQL[name], params)).fetchall()
         for name in ("hits", "parts_of", "records_of")
@@ -231,7 +233,9 @@ async def touched(conn: Connection, workspace_id: int, session_ids: Collection[i
 
 async def to_index(conn: Connection, workspace_id: int, message_ids: Sequence[int]) -> list[dict[str, Any]]:
     """Messages with parts and the facts of their sessions, in no order; those that are gone are absent."""
-    cursor = await conn.execute(SQL["to_index"], {"workspace_id": workspace_id, "ids": list(message_ids)})
+    cursor = await conn.execute(
+        SQL["to_index"], {"workspace_id": workspace_id, "ids": arrays.ids(message_ids)}
+    )
     return await with_parts(conn, workspace_id, await cursor.fetchall())
 
 
@@ -239,7 +243,7 @@ async def sessions_to_index(
     conn: Connection, workspace_id: int, session_ids: Sequence[int]
 ) -> list[dict[str, Any]]:
     cursor = await conn.execute(
-        SQL["sessions_to_index"], {"workspace_id": workspace_id, "ids": list(session_ids)}
+        SQL["sessions_to_index"], {"workspace_id": workspace_id, "ids": arrays.ids(session_ids)}
     )
     return await cursor.fetchall()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from service.storage import arrays
 from service.storage.database import Asked, Connection, Database
 from service.storage.queries import load
 
@@ -22,7 +23,7 @@ class PostgresNeighbours:
         """The message before and after each, in its session's order; a message that is gone or foreign is absent."""
         if not message_ids:
             return {}
-        params = {"workspace_id": workspace_id, "ids": list(message_ids)}
+        params = {"workspace_id": workspace_id, "ids": arrays.ids(message_ids)}
         (rows,) = await self._db.read(workspace_id, Asked(SQL["of"], params))
         return {row["id"]: (row["before"], row["after"]) for row in rows}
 
@@ -33,6 +34,6 @@ async def within(
     """(message, one beside it, how many places away) for all that stand within `window` places of the messages."""
     if not message_ids or window <= 0:
         return []
-    params = {"workspace_id": workspace_id, "ids": list(message_ids), "window": window}
+    params = {"workspace_id": workspace_id, "ids": arrays.ids(message_ids), "window": window}
     rows = await (await conn.execute(SQL["within"], params)).fetchall()
     return [(row["id"], row["beside"], row["away"]) for row in rows]

@@ -13,7 +13,7 @@ from typing import Any, Literal, LiteralString
 import msgspec
 
 from service.model import ids
-from service.storage import labels
+from service.storage import arrays, labels
 from service.storage.database import Connection
 from service.storage.queries import load
 
@@ -72,7 +72,7 @@ async def find(
 async def by_ids(
     conn: Connection, workspace_id: int, session_ids: Sequence[int]
 ) -> dict[int, dict[str, Any]]:
-    cursor = await conn.execute(SQL["by_ids"], {"workspace_id": workspace_id, "ids": list(session_ids)})
+    cursor = await conn.execute(SQL["by_ids"], {"workspace_id": workspace_id, "ids": arrays.ids(session_ids)})
     return {row["id"]: row for row in await cursor.fetchall()}
 
 
