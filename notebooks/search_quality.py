@@ -87,9 +87,10 @@ def _(figures, retrieval):
 @app.cell(hide_code=True)
 def _(retrieval):
     _order = retrieval["what"].unique(maintain_order=True).to_list()
-    _base = alt.Chart(retrieval.with_columns(pl.col("baseline_is").fill_null(""))).encode(
-        alt.Y("what:N", title="", sort=_order, axis=alt.Axis(labelLimit=360))
+    _dots = retrieval.with_columns(
+        pl.col("baseline_is").fill_null(""), run=pl.col("at").dt.strftime("%Y-%m-%d %H:%M")
     )
+    _base = alt.Chart(_dots).encode(alt.Y("what:N", title="", sort=_order, axis=alt.Axis(labelLimit=360)))
     _zero_to_one = alt.Scale(domain=[0, 1])
     sets = (
         alt.layer(
@@ -98,7 +99,7 @@ def _(retrieval):
                 alt.X("baseline:Q", scale=_zero_to_one), tooltip=["what:N", "baseline:Q", "baseline_is:N"]
             ),
             _base.mark_point(filled=True, size=80).encode(
-                alt.X("value:Q", title="value (0 to 1, higher is better)", scale=_zero_to_one), alt.Opacity("at:T", title="run (UTC)"),
+                alt.X("value:Q", title="value (0 to 1, higher is better)", scale=_zero_to_one), alt.Opacity("run:O", title="run (UTC)"),
                 tooltip=["what:N", "value:Q", "at:T", "target:Q"],
             ),
         )
@@ -180,7 +181,7 @@ def _(lists, query, set_marks, with_text):
     _words = lists.snippets if with_text.value else {}
     _rows = [
         {**row, **({"text": _words[row["message"]]} if _words else {})}
-        for row in lists.hits.drop("fused", "neighbours", "of_session").to_dicts()
+        for row in lists.hits.drop("fused", "neighbours", "of_session", "coverage").to_dicts()
     ]
     picked = mo.ui.table(
         _rows, selection="multi", page_size=12, label="tick the good ones; the rest is bad",
@@ -240,6 +241,7 @@ def _(lists):
         "fused": "words and meaning",
         "neighbours": "neighbours",
         "of_session": "the session's best hit",
+        "coverage": "what its session says together",
     }
     _shown = (
         lists.hits.drop_nulls("hybrid")

@@ -32,6 +32,9 @@ from service.settings import Settings
 MOST_HEAD_BYTES = 64 * 1024
 MOST_HEADS = 1000
 """Connections that wait for the head of a request, or for the rest of it."""
+KEEP_ALIVE_S = 75
+"""An idle connection stays open for so long: longer than clients and proxies keep theirs (httpx 5 s, nginx 60 s), so that
+no request meets a connection that is being closed."""
 FAREWELL_S = 3
 """Requests that run when the API is asked to stop get this long to finish."""
 
@@ -45,7 +48,7 @@ def server(app: Any, settings: Settings) -> uvicorn.Config:
     protocol: Any = partial(Connection, patience_s=settings.patience_s, heads=heads)
     return uvicorn.Config(
         app, http=protocol, ws="none", lifespan="on", log_config=None, access_log=False,
-        server_header=False, timeout_graceful_shutdown=FAREWELL_S,
+        server_header=False, timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=FAREWELL_S,
     )  # fmt: skip
 
 

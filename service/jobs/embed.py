@@ -16,10 +16,11 @@ from typing import Any
 import structlog
 
 from indexing.embedder import SentenceTransformerEmbedder, model_name, prepare_query_embedder
-from indexing.ports import Embedder
+from indexing.ports import Embedder, Vectors
 from service.bootstrap import Resources
 from service.errors import DatabaseUnavailable
 from service.jobs import documents
+from service.jobs.heap import Heap
 from service.jobs.split_messages import split_ids
 from service.jobs.sweep import enqueue_missing
 from service.jobs.threads import in_background, in_thread
@@ -29,6 +30,7 @@ from service.storage.embeddings import Model
 from service.storage.passages import Place
 
 log = structlog.get_logger()
+HEAP = Heap()
 
 FIRST_BATCH = 8
 """Texts: so few that a message which comes alone is found soon."""
@@ -142,10 +144,17 @@ async def embed_some(db: Database, model: Model, embedder: Embedder, *, limit: i
         claimed = await embeddings.claim(conn, workspace_id, model.id, limit=limit)
     texts = await read_texts(db, workspace_id, claimed)
     if texts:
-        vectors = await in_background(embedder.embed, list(texts.values()))
+        vectors = await in_background(embed, embedder, list(texts.values()))
         async with db.workspace(workspace_id) as conn:
             await embeddings.store(conn, workspace_id, model.id, list(texts), vectors)
     return len(claimed)
+
+
+def embed(embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    """The texts' vectors; what computing them took is given back."""
+    vectors = embedder.embed(texts)
+    HEAP.trim()
+    return vectors
 
 
 async def read_texts(db: Database, workspace_id: int, claimed: Sequence[bytes]) -> dict[bytes, str]:

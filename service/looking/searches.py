@@ -23,7 +23,8 @@ HITS = {
     **dict.fromkeys(WAYS.values(), pl.Int64()),  # its rank in each list, from 1; null: not among the first
     "fused": pl.Float64(),  # of the hybrid list: what words and meaning give
     "neighbours": pl.Float64(),  # what the messages beside it give
-    "of_session": pl.Float64(),  # what its session gives: its best hit, and what its messages say together
+    "of_session": pl.Float64(),  # what its session's best hit gives
+    "coverage": pl.Float64(),  # what all that its session says of the query gives
     "rose": pl.Int64(),  # places won by neighbours and session against `fused` alone; negative: lost
 }
 
@@ -53,7 +54,8 @@ class Lists:
             rows.append({
                 "message": id, "session": hit["sessionId"], "seq": hit["seq"], "role": hit["role"],
                 "project": hit["session"].get("projectName"), **{way: places[way].get(id) for way in places},
-                "fused": why.get("fused"), "neighbours": why.get("neighbours"), "of_session": why["session"] + why["coverage"] if why else None,
+                "fused": why.get("fused"), "neighbours": why.get("neighbours"), "of_session": why.get("session"),
+                "coverage": why.get("coverage"),
                 "rose": rose.get(id),
             })  # fmt: skip
         return rows
