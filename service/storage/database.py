@@ -227,10 +227,15 @@ async def read_epoch(conn: Connection) -> str:
     return f"{row['system_identifier'] & 0xFFFFFFFFFFFF:x}-{row['restore_count']}"
 
 
-async def become_app(conn: psycopg.AsyncConnection[Any]) -> None:
-    """Put the owner's rights down for good measure, cap what one statement may take, and teach it our arrays and vectors."""
+def teach(conn: psycopg.AsyncConnection[Any]) -> None:
+    """Let a connection send our arrays and vectors."""
     arrays.register(conn)
     halfvec.register(conn)
+
+
+async def become_app(conn: psycopg.AsyncConnection[Any]) -> None:
+    """Put the owner's rights down for good measure, cap what one statement may take, and teach it our arrays and vectors."""
+    teach(conn)
     await conn.execute(
         f"set role backscroll_app; set statement_timeout = '{link.STATEMENT_S}s'; "
         f"set idle_in_transaction_session_timeout = '60s'; {link.SERVER_SIDE}"

@@ -12,7 +12,7 @@ import structlog
 from psycopg.rows import DictRow, dict_row
 
 from service.storage import link
-from service.storage.database import Connection
+from service.storage.database import Connection, teach
 
 log = structlog.get_logger()
 
@@ -49,4 +49,5 @@ async def connected(url: str, *, role: Role, name: str) -> AsyncIterator[Connect
     )
     async with conn:
         await conn.execute(f"set role {role}; {link.SERVER_SIDE}")
+        teach(conn)
         yield conn
