@@ -70,8 +70,8 @@ def test_it_takes_words_said_again_for_a_message_of_their_own() -> None:
 @settings(max_examples=300, deadline=None)
 def test_it_agrees_wherever_it_is_cut(data: bytes, closed: int, opened: int, draw: st.DataObject) -> None:
     """However soon a cut is forced: two readings find what one finds, a beginning what the whole has, and every line
-    has one place. (Of an output that stands twice with a cut between, either time may be told: that is left out.)"""
-    assume(not has_output_twice(data))
+    has one place. (Of a call or output that stands twice with a cut between, either time may be told: that is left out.)"""
+    assume(not stands_twice(data))
     cut = draw.draw(st.integers(0, len(data)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(window, "MOST_CLOSED", closed)
@@ -84,7 +84,8 @@ def test_it_agrees_wherever_it_is_cut(data: bytes, closed: int, opened: int, dra
     assert unaccounted(whole, lines_of(data)) == []
 
 
-def has_output_twice(data: bytes) -> bool:
+def stands_twice(data: bytes) -> bool:
+    """Whether a call or an output does."""
     payloads = [msgspec.json.decode(line.data).get("payload") or {} for line in lines_of(data)]
-    ids = [each["call_id"] for each in payloads if each.get("type") == "function_call_output"]
-    return len(set(ids)) < len(ids)
+    named = [(each.get("type"), each["call_id"]) for each in payloads if each.get("call_id")]
+    return len(set(named)) < len(named)
