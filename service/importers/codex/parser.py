@@ -217,7 +217,7 @@ class Rollout:
         memory = self._memory
         memory.session = memory.session or session.named(self._place) or self._place.stem or "unknown"
         at = self._at(time)
-        own = said.own_id if said.own_id and not self._window.has(said.own_id) else None
+        own = said.own_id if said.own_id and memory.is_new(said.own_id) else None
         entry = Entry(id=own or _derived_id(memory, time), session=memory.session, at=at, first=offset)
         if said.role == "assistant":
             entry.model = memory.model

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import copy
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
 from service.importers.model import State
 
 MAX_CALLS = 128
+MAX_OWN = 64
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -46,6 +48,8 @@ class Memory(msgspec.Struct, kw_only=True):
     clock_ms: int | None = None
     id_ms: int = 0
     id_count: int = -1
+    own: tuple[int, ...] = ()
+    """Digests of the latest ids that records brought along."""
     # tokens
     total: Counts | None = None
     """The last cumulative count that was told."""
@@ -79,6 +83,14 @@ class Memory(msgspec.Struct, kw_only=True):
     def began_message(self) -> None:
         self.awaited_for = max(0, self.awaited_for - 1)
         self.awaited = self.awaited if self.awaited_for else ()
+
+    def is_new(self, id: str) -> bool:
+        """Whether none of the latest messages has this id; from now on one has."""
+        digest = crc32(id.encode())
+        if digest in self.own:
+            return False
+        self.own = (*self.own[-(MAX_OWN - 1) :], digest)
+        return True
 
     def called(self, call_id: str, tool: str) -> None:
         """Remember the tool of a call; the oldest of many is forgotten."""

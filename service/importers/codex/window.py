@@ -24,7 +24,6 @@ class Window:
     def __init__(self) -> None:
         self._open: deque[tuple[Entry, Memory]] = deque()
         self._of_kind: dict[str, deque[Entry]] = defaultdict(deque)
-        self._ids: set[str] = set()
         self._reach = -1
         """The last line of the messages that are closed."""
         self._cut: tuple[int, Memory] | None = None
@@ -39,7 +38,6 @@ class Window:
         """Opens a message; `before` is the memory before its line. Returns what is closed by that."""
         self._open.append((entry, before))
         self._of_kind[entry.draft.kind].append(entry)
-        self._ids.add(entry.id)
         if self._cut is None:
             self._cut = (entry.first, before)
         return [self._close()] if len(self._open) > MOST_OPEN else []
@@ -69,9 +67,6 @@ class Window:
     def last_answer(self) -> Entry | None:
         return next((entry for entry in self if answers(entry)), None)
 
-    def has(self, external_id: str) -> bool:
-        return external_id in self._ids
-
     def start(self, end: int, memory: Memory) -> tuple[int, Memory]:
         """Where to read on, and with which memory, when all before `end` was read."""
         return self._cut or (end, memory)
@@ -79,7 +74,6 @@ class Window:
     def _close(self) -> Entry:
         entry, _ = self._open.popleft()
         self._of_kind[entry.draft.kind].popleft()
-        self._ids.discard(entry.id)
         self._reach = max(self._reach, *entry.lines)
         self._closed += 1
         if not self._open:

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from service.importers.clock import from_iso
-from service.importers.model import MessageWrite
 
 OWN = "019ed50c-2fb3-7002-a384-360bea6e7f04"
 """A session that began at 2026-06-17T10:06:46.195Z, as its id says."""
@@ -104,21 +103,3 @@ def _counts(input: int, cached: int, out: int) -> Json:
 
 def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-Told = dict[tuple[str, str], MessageWrite]
-
-
-def settled(told: Told, data: bytes) -> Told:
-    """What two readings must agree on. Where a call or an output stands twice with a cut between, and clocks went back,
-    either reading may tell either's own time (`attrs.timestamp`)."""
-    payloads = [msgspec.json.decode(line).get("payload") or {} for line in data.splitlines() if line.strip()]
-    named = [(each.get("type"), each["call_id"]) for each in payloads if each.get("call_id")]
-    if len(set(named)) == len(named):
-        return told
-    return {
-        id: msgspec.structs.replace(
-            write, attrs={name: value for name, value in (write.attrs or {}).items() if name != "timestamp"}
-        )
-        for id, write in told.items()
-    }

@@ -19,7 +19,6 @@ from codex_records import (
     meta,
     output,
     rollout,
-    settled,
     tokens,
     turn,
 )
@@ -88,12 +87,12 @@ _SHAPE = st.recursive(
 
 
 @given(_ROLLOUTS, st.data())
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None)
 def test_it_finds_the_same_in_two_readings_of_any_rollout(data: bytes, draw: st.DataObject) -> None:
     """A file read to any byte, and later on from there, gives the same messages and session as read at once."""
     cut = draw.draw(st.integers(0, len(data)))
     whole, halves = feed(FORMAT, data, PATH), feed_in_halves(FORMAT, data, cut, PATH)
-    assert settled(messages(halves), data) == settled(messages(whole), data)
+    assert messages(halves) == messages(whole)
     assert sessions(halves) == sessions(whole)
 
 
