@@ -104,7 +104,8 @@ async def made(
 
 
 async def sent(path: Path, folder: Folder) -> AsyncIterator[bytes]:
-    """The file in pieces; the folder goes with it, also where nobody reads on."""
-    with folder, path.open("rb") as file:
+    """The file in pieces; the folder goes before the first, and what is open still is read."""
+    with path.open("rb") as file:
+        folder.close()
         while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
             yield chunk
