@@ -161,6 +161,12 @@ def test_it_chooses_a_way_to_compute_that_keeps_the_vectors(in_torch: SentenceTr
     assert np.sum(chosen * in_torch.encode(TEXTS, purpose="document", compute=FP32), axis=1).min() > 0.999
 
 
+def test_it_pads_to_few_lengths(in_torch: SentenceTransformerEmbedder) -> None:
+    """For each shape that it has seen, oneDNN keeps what it compiled."""
+    lengths = {in_torch.tokens([text])["input_ids"].shape[1] for text in ["a", *TEXTS]}
+    assert {length % 16 for length in lengths} == {0}
+
+
 def test_it_agrees_with_sentence_transformers(in_torch: SentenceTransformerEmbedder) -> None:
     """In fp32 the vectors are those of the library's own `encode`."""
     theirs = in_torch.model.encode(TEXTS, normalize_embeddings=True)
