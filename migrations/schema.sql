@@ -791,6 +791,7 @@ CREATE TABLE passages (
     end_offset integer NOT NULL,
     text_sha256 bytea NOT NULL,
     priority smallint NOT NULL,
+    session_id bigint NOT NULL,
     CONSTRAINT passages_check CHECK ((end_offset > start_offset)),
     CONSTRAINT passages_field_check CHECK ((field >= '-1'::integer)),
     CONSTRAINT passages_priority_check CHECK (((priority >= 0) AND (priority <= 2))),
@@ -802,6 +803,8 @@ ALTER TABLE ONLY passages FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE ONLY passages
     ADD CONSTRAINT passages_pkey PRIMARY KEY (workspace_id, message_id, field, start_offset, text_sha256);
+
+CREATE INDEX passages_by_session ON passages USING btree (workspace_id, session_id);
 
 CREATE INDEX passages_by_text ON passages USING btree (workspace_id, text_sha256);
 

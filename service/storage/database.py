@@ -94,7 +94,11 @@ class Database:
         https://www.postgresql.org/docs/current/libpq-pipeline-mode.html. Errors: those of `workspace`.
         """
         local = {"backscroll.workspace": str(int(workspace_id)), **settings}
-        within = Asked(SET_LOCAL, {"names": list(local), "values": list(local.values())})
+        set_local = {
+            "names": arrays.array("text", local),
+            "values": arrays.array("text", local.values()),
+        }
+        within = Asked(SET_LOCAL, set_local)
         with told_together([each.statement for each in asked]), unavailable():
             # All is waited for at the message's end: one limit for it, and cursors that set none of their own.
             async with self._pool.connection() as conn:

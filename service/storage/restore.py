@@ -99,7 +99,10 @@ def filling(url: str) -> Iterator[Target]:
             )
         target.guarded(False)
         target.empty()
+        conn.execute(SQL["let_passages_lack_sessions"])
         yield target
+        conn.execute(SQL["give_passages_sessions"])
+        conn.execute(SQL["let_no_passage_lack_sessions"])
         target.guarded(True)
 
 

@@ -169,7 +169,11 @@ class Nearest(msgspec.Struct, frozen=True):
 
 async def one_by_one(asked: Nearest, *, few: bool) -> list[Hit]:
     """Compare every vector that the filter leaves; `few`: of which there are few."""
-    statement = written(SQL["one_by_one" if asked.filter.where else "all_one_by_one"], asked)
+    if not asked.filter.where:
+        name = "all_one_by_one"
+    else:
+        name = "one_by_one" if asked.filter.of_messages else "sessions_one_by_one"
+    statement = written(SQL[name], asked)
     rows = ROWS_A_MESSAGE * asked.limit
     while True:
         settings = LOOKED_UP if few else EXACT
@@ -196,8 +200,9 @@ async def by_index(asked: Nearest, *, rows: float, left: float, few: int) -> lis
 async def nearest(asked: Nearest, near: int) -> list[Hit]:
     """What the filter leaves of the `near` nearest texts."""
     ef = min(max(round(EF_A_ROW * near), LEAST_EF), GREATEST_EF)
-    statement = Asked(written(SQL["by_index"], asked), asked.params(near=near), True)
-    return best_of_each(await asked.planned(BY_INDEX | {"hnsw.ef_search": str(ef)}, statement))
+    statement = written(SQL["by_index" if asked.filter.where else "all_by_index"], asked)
+    settings = BY_INDEX | {"hnsw.ef_search": str(ef)}
+    return best_of_each(await asked.planned(settings, Asked(statement, asked.params(near=near), True)))
 
 
 def written(statement: LiteralString, asked: Nearest) -> LiteralString:

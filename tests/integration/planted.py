@@ -86,7 +86,7 @@ async def plant_derived(conn: Connection, workspace_id: int, session_id: int, me
         values (%(workspace)s, %(session)s, 'stream', 0, 'f', '/p', '{0}', '{5}', %(text)s, 'zstd')""",
         """insert into import_files
         values (%(workspace)s, 'm', '/p', 'pi', 'f', 'stream', 1, 5, 0, 5, 't', 0, '{}', 1, 1, 1, 1, '{}', now())""",
-        "insert into passages values (%(workspace)s, %(message)s, -1, 0, 5, %(text)s, 0)",
+        "insert into passages values (%(workspace)s, %(message)s, -1, 0, 5, %(text)s, 0, %(session)s)",
         "insert into embeddings select %(workspace)s, id, %(text)s, '[1,0]' from embedding_models",
         """insert into session_totals
         values (%(workspace)s, %(session)s, '2026-05-04 12:00+00', '2026-05-04 12:00+00', 1, 1, 0, 0)""",

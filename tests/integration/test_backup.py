@@ -59,6 +59,19 @@ def test_it_brings_every_row_back(planted_url: str, any_database_url: str, tmp_p
             assert conn.execute(f"select from {name}").fetchall() == []
 
 
+def test_it_brings_a_file_back_whose_passages_name_no_sessions(
+    planted_url: str, any_database_url: str, tmp_path: Path
+) -> None:
+    """As files from before migration 13 are: each passage has its message's session again."""
+    file, before = tmp_path / "b", rows(planted_url)
+    with psycopg.connect(planted_url) as conn:
+        conn.execute("alter table passages drop column session_id")
+    jobs.backup(planted_url, file)
+    jobs.restore(settings(any_database_url, tmp_path), file)
+    assert before["passages"]
+    assert rows(any_database_url)["passages"] == before["passages"]
+
+
 def test_it_tells_nobody_what_cookies_are_sealed_with(
     planted_url: str, any_database_url: str, tmp_path: Path
 ) -> None:

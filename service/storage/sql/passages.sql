@@ -5,13 +5,16 @@ select pg_advisory_xact_lock(hashtext('backscroll passages'), %(workspace_id)s::
 -- name: insert
 -- Only of messages that are still there, and kept there by the lock: their deletion waits and takes these along.
 with kept as materialized (
-    select id from messages
+    select id, session_id from messages
     where workspace_id = %(workspace_id)s and id = any(%(message_id)s)
     order by id
     for key share
 )
-insert into passages (workspace_id, message_id, field, start_offset, end_offset, text_sha256, priority)
-select %(workspace_id)s, p.message_id, p.field, p.start_offset, p.end_offset, p.text_sha256, p.priority
+insert into passages (
+    workspace_id, session_id, message_id, field, start_offset, end_offset, text_sha256, priority
+)
+select
+    %(workspace_id)s, kept.session_id, p.message_id, p.field, p.start_offset, p.end_offset, p.text_sha256, p.priority
 from unnest(
     %(message_id)s::bigint[], %(field)s::int[], %(start_offset)s::int[], %(end_offset)s::int[],
     %(text_sha256)s::bytea[], %(priority)s::smallint[]

@@ -19,3 +19,15 @@ update instance set restore_count = greatest(restore_count, %(restore_count)s) +
 -- name: log_begins_here
 -- No cursor that has not seen this transaction may follow the log: all that was restored is of it, and not in the log.
 update change_log_floor set dropped_xid = pg_current_xact_id();
+
+-- name: let_passages_lack_sessions
+-- Those of a backup that is older than migration 13 do.
+alter table passages alter column session_id drop not null;
+
+-- name: give_passages_sessions
+update passages p set session_id = m.session_id
+from messages m
+where p.session_id is null and m.workspace_id = p.workspace_id and m.id = p.message_id;
+
+-- name: let_no_passage_lack_sessions
+alter table passages alter column session_id set not null;

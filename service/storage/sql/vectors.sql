@@ -20,7 +20,7 @@ where m.workspace_id = %(workspace_id)s and s.workspace_id = %(workspace_id)s an
 
 -- name: one_by_one
 -- The distance plus nothing: an expression that no index has, so that every row is compared.
-select p.message_id, m.session_id, p.field, p.start_offset, p.end_offset,
+select p.message_id, p.session_id, p.field, p.start_offset, p.end_offset,
     (e.embedding::halfvec(384) <#> %(vector)s::halfvec(384)) + 0 as distance
 from sessions s
 join messages m on m.workspace_id = s.workspace_id and m.session_id = s.id
@@ -31,8 +31,20 @@ where s.workspace_id = %(workspace_id)s and m.workspace_id = %(workspace_id)s an
 order by distance
 limit %(rows)s;
 
+-- name: sessions_one_by_one
+-- As one_by_one where sessions alone tell what passes.
+select p.message_id, p.session_id, p.field, p.start_offset, p.end_offset,
+    (e.embedding::halfvec(384) <#> %(vector)s::halfvec(384)) + 0 as distance
+from sessions s
+join passages p on p.workspace_id = s.workspace_id and p.session_id = s.id
+join embeddings e on e.workspace_id = p.workspace_id and e.model_id = 1 and e.text_sha256 = p.text_sha256
+where s.workspace_id = %(workspace_id)s and p.workspace_id = %(workspace_id)s and e.workspace_id = %(workspace_id)s
+    and /* filter */ true
+order by distance
+limit %(rows)s;
+
 -- name: all_one_by_one
--- As one_by_one without a filter: only what is near is looked up in the other tables.
+-- As one_by_one without a filter: only what is near is looked up in the other table.
 with near as materialized (
     select e.text_sha256, (e.embedding::halfvec(384) <#> %(vector)s::halfvec(384)) + 0 as distance
     from embeddings e
@@ -40,10 +52,9 @@ with near as materialized (
     order by distance
     limit %(rows)s
 )
-select p.message_id, m.session_id, p.field, p.start_offset, p.end_offset, near.distance
+select p.message_id, p.session_id, p.field, p.start_offset, p.end_offset, near.distance
 from near
 join passages p on p.workspace_id = %(workspace_id)s and p.text_sha256 = near.text_sha256
-join messages m on m.workspace_id = %(workspace_id)s and m.id = p.message_id
 order by near.distance;
 
 -- name: by_index
@@ -55,7 +66,7 @@ with near as materialized (
     order by e.embedding::halfvec(384) <#> %(vector)s::halfvec(384)
     limit %(near)s
 )
-select p.message_id, m.session_id, p.field, p.start_offset, p.end_offset, near.distance
+select p.message_id, p.session_id, p.field, p.start_offset, p.end_offset, near.distance
 from near
 join passages p on p.workspace_id = %(workspace_id)s and p.text_sha256 = near.text_sha256
 join messages m on m.workspace_id = %(workspace_id)s and m.id = p.message_id
@@ -63,3 +74,16 @@ join sessions s on s.workspace_id = %(workspace_id)s and s.id = m.session_id
 where /* filter */ true
 order by near.distance;
 
+-- name: all_by_index
+-- As by_index without a filter.
+with near as materialized (
+    select e.text_sha256, e.embedding::halfvec(384) <#> %(vector)s::halfvec(384) as distance
+    from embeddings e
+    where e.workspace_id = %(workspace_id)s and e.model_id = 1
+    order by e.embedding::halfvec(384) <#> %(vector)s::halfvec(384)
+    limit %(near)s
+)
+select p.message_id, p.session_id, p.field, p.start_offset, p.end_offset, near.distance
+from near
+join passages p on p.workspace_id = %(workspace_id)s and p.text_sha256 = near.text_sha256
+order by near.distance;
