@@ -74,7 +74,9 @@ def _fused(lists: Lists, *, weight: float | None = None) -> list[Fused]:
 
 
 def _in_company(lists: Lists, *, weight: float | None = None, **changed: float) -> list[Fused]:
-    return fusion.in_company(_fused(lists, weight=weight), lists.beside, lists.coverage, **changed)
+    return fusion.in_company(
+        _fused(lists, weight=weight), lists.beside, lists.coverage, fusion.NOTHING, **changed
+    )
 
 
 def _of_twice(lists: Lists) -> list[Fused]:

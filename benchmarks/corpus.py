@@ -91,15 +91,20 @@ def project_of(session_external_id: str) -> str:
     return f"project-{int(session_external_id.rpartition('-')[2]) % PROJECTS:02d}"
 
 
+_SYNTAX = re.compile(r'"|(?<!\S)-+(?=\S)')
+
+
 def questions(count: int, *, seed: int) -> list[str]:
-    """Distinct questions: half of one real question and half of another, or words of the made-up vocabulary."""
+    """Distinct questions: half of one real question and half of another, or words of the made-up vocabulary. All words: a
+    phrase or an exclusion would limit what may be found, and pages with it."""
     rng = random.Random(seed)
     found: dict[str, None] = {}
     asked = _asked()
     while len(found) < count:
         if asked:
             one, other = rng.choice(asked).split(), rng.choice(asked).split()
-            found[" ".join(one[: len(one) // 2 + 1] + other[len(other) // 2 :])] = None
+            said = " ".join(one[: len(one) // 2 + 1] + other[len(other) // 2 :])
+            found[_SYNTAX.sub("", said)] = None
         else:
             found[" ".join(islice(_zipf_words(rng), rng.randrange(3, 9)))] = None
     return list(found)

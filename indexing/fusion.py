@@ -38,6 +38,10 @@ FURTHER_SHARE = 0.1
 SESSION_SHARE = 0.3
 COVERAGE_WEIGHT = 0.4
 """Of the z-score of how well a session's messages together say what is asked."""
+RECENCY_WEIGHT = 0.1
+"""What was said just now gains so much: it settles what is nearly equal."""
+RECENCY_HALVES_MS = 30 * 86_400_000
+"""After so long half of that, after twice as long a quarter."""
 NOTHING: Mapping[int, float] = {}
 NOBODY: tuple[None, None] = (None, None)
 
@@ -57,7 +61,7 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Fused(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A candidate with its score and what it is made of: score = fused + neighbours + session + coverage.
+    """A candidate with its score and what it is made of: score = fused + neighbours + session + coverage + recency.
 
     Not followed by Python's collector, as it can be in no cycle: thousands of them a search set off full collections,
     which took longer than the fusion.
@@ -71,6 +75,7 @@ class Fused(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     neighbours: float = 0.0
     session: float = 0.0
     coverage: float = 0.0
+    recency: float = 0.0
     text: Placed | None = None
     vector: Placed | None = None
     passage: tuple[int, int, int] | None = None
@@ -145,16 +150,17 @@ def in_company(
     candidates: Iterable[Fused],
     neighbours: Mapping[int, tuple[Before, After]],
     coverage: Mapping[int, float] = NOTHING,
+    recency: Mapping[int, float] = NOTHING,
     *,
     neighbour_share: float = NEIGHBOUR_SHARE,
     further_share: float = FURTHER_SHARE,
     session_share: float = SESSION_SHARE,
     coverage_weight: float = COVERAGE_WEIGHT,
 ) -> list[Fused]:
-    """The candidates with what their neighbours (of those that are candidates) and their session add; best first.
+    """The candidates with what their neighbours (of those that are candidates), their session and their age add; best first.
 
-    `coverage` is of sessions: what their messages together say of the query's words (`TextReader.coverage`). Call it
-    once, on what `fuse` gave: shares are taken of fused scores, so that they do not feed on each other.
+    `coverage` is of sessions: what their messages together say of the query's words (`TextReader.coverage`); `recency` of
+    messages: what it adds to each (`recency_of`). Call it once, on what `fuse` gave: shares are taken of fused scores, so that they do not feed on each other.
 
     >>> alone = Fused(id=1, session_id=9, unit="message", score=1.0, fused=1.0)
     >>> beside = Fused(id=2, session_id=9, unit="message", score=0.5, fused=0.5)
@@ -169,26 +175,41 @@ def in_company(
     covered = _covered(best, candidates, coverage, weight=coverage_weight)
     lifted = []
     for each in candidates:
-        near = 0.0
+        near = new = 0.0
         if each.unit == "message":
             near = _beside(each.id, neighbours, scores, near=neighbour_share, further=further_share)
+            new = recency.get(each.id, 0.0)
         around = session_share * best[each.session_id]
         lifted.append(
             Fused(
                 id=each.id,
                 session_id=each.session_id,
                 unit=each.unit,
-                score=each.fused + near + around + covered[each.session_id],
+                score=each.fused + near + around + covered[each.session_id] + new,
                 fused=each.fused,
                 neighbours=near,
                 session=around,
                 coverage=covered[each.session_id],
+                recency=new,
                 text=each.text,
                 vector=each.vector,
                 passage=each.passage,
             )
         )
     return _ordered(lifted)
+
+
+def recency_of(said_at_ms: Mapping[int, int], *, now_ms: int) -> dict[int, float]:
+    """What messages gain for being new, by id: `RECENCY_WEIGHT` now, and half of it each `RECENCY_HALVES_MS`.
+
+    >>> month = RECENCY_HALVES_MS
+    >>> recency_of({1: 5 * month, 2: 4 * month, 3: 9 * month}, now_ms=5 * month)
+    {1: 0.1, 2: 0.05, 3: 0.1}
+    """
+    return {
+        id: RECENCY_WEIGHT * 0.5 ** (max(now_ms - at_ms, 0) / RECENCY_HALVES_MS)
+        for id, at_ms in said_at_ms.items()
+    }
 
 
 def _beside(

@@ -6,7 +6,7 @@ Ids are the integers of the database's rows; times are epoch milliseconds; offse
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -117,6 +117,14 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     unit: Unit = "message"
     passage: tuple[int, int, int] | None = None
     """Where the best match stands: field ordinal, start, end. Only vectors know it."""
+
+
+class Standing(NamedTuple):
+    """Where a message stands in its session, and in time."""
+
+    before: int | None
+    after: int | None
+    said_at_ms: int
 
 
 class Counts(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from indexing.model import Counts, Facet, Filter, Hit, Query, TextDocument, Unit
+from indexing.model import Counts, Facet, Filter, Hit, Query, Standing, TextDocument, Unit
 
 Vectors = NDArray[np.float32]
 
@@ -118,8 +118,6 @@ class VectorIndex(Protocol):
 
 
 class Neighbours(Protocol):
-    """The message before and after each, in its session's order; absent where there is none."""
+    """Where each message stands; one that is gone or foreign is absent."""
 
-    async def of(
-        self, workspace_id: int, message_ids: Sequence[int]
-    ) -> Mapping[int, tuple[int | None, int | None]]: ...
+    async def of(self, workspace_id: int, message_ids: Sequence[int]) -> Mapping[int, Standing]: ...

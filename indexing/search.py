@@ -14,7 +14,7 @@ import msgspec
 
 from indexing import fusion
 from indexing.fusion import Fused, Placed
-from indexing.model import Counts, Facet, Hit, Query, Term, Unit
+from indexing.model import Counts, Facet, Hit, Query, Standing, Term, Unit
 from indexing.ports import Embedder, Neighbours, TextReader, VectorIndex
 from indexing.query import EVERYTHING, corrected
 from indexing.spent import step
@@ -121,10 +121,12 @@ async def search(
     unit: Unit = "session",
     facets: Sequence[Facet] = (),
     reason: str = NO_EMBEDDER,
+    now_ms: int | None = None,
 ) -> Ranking:
     """The ranking of a query. Without an embedder (`reason` says why) or vectors, it is one of words.
 
-    `limit` deepens the candidate lists; it cuts nothing. Errors: those of the adapters.
+    `limit` deepens the candidate lists; it cuts nothing. What is new gains a little by `now_ms`; without it, age makes no
+    difference. Errors: those of the adapters.
     """
     depth = max(LEAST_WORDS, limit)
     near = max(LEAST_NEAR_ALONE if mode == "semantic" else LEAST_NEAR, limit)
@@ -134,13 +136,13 @@ async def search(
     weight = fusion.vector_weight(found.words, found.vectors)
     fused = fusion.fuse(found.words, found.vectors, depth=depth, weight=weight)
     nearest = [each.id for each in fused if each.unit == "message"][: max(NEIGHBOURS_OF, limit)]
-    beside, counts = await asyncio.gather(
-        _beside(workspace_id, nearest, neighbours),
+    standing, counts = await asyncio.gather(
+        _standing(workspace_id, nearest, neighbours),
         _count(workspace_id, query, found, text, unit, facets),
     )
     looked_for = found.vectors or _looks_for_words(query)
     # Where nothing was looked for, the newest come first, and no company changes that.
-    ranked = fusion.in_company(fused, mutual(beside), found.coverage) if looked_for else fused
+    ranked = _in_company(fused, standing, found.coverage, now_ms) if looked_for else fused
     return Ranking(
         messages=[each for each in ranked if each.unit == "message"],
         sessions=grouped(ranked) if unit == "session" else [],
@@ -153,19 +155,31 @@ async def search(
     )
 
 
-def mutual(beside: Mapping[int, tuple[int | None, int | None]]) -> dict[int, tuple[int | None, int | None]]:
+def mutual(standing: Mapping[int, Standing]) -> dict[int, tuple[int | None, int | None]]:
     """Neighbours, said of both: who stands before another has it behind.
 
-    >>> mutual({5: (4, 6)})
+    >>> mutual({5: Standing(4, 6, said_at_ms=0)})
     {5: (4, 6), 4: (None, 5), 6: (5, None)}
     """
-    found = dict(beside)
-    for id, (before, after) in beside.items():
-        if before is not None and before not in beside:
+    found = {id: (each.before, each.after) for id, each in standing.items()}
+    for id, (before, after, _) in standing.items():
+        if before is not None and before not in standing:
             found[before] = found.get(before, (None, None))[0], id
-        if after is not None and after not in beside:
+        if after is not None and after not in standing:
             found[after] = id, found.get(after, (None, None))[1]
     return found
+
+
+def _in_company(
+    fused: Sequence[Fused],
+    standing: Mapping[int, Standing],
+    coverage: Mapping[int, float],
+    now_ms: int | None,
+) -> list[Fused]:
+    recency: Mapping[int, float] = {}
+    if now_ms is not None:
+        recency = fusion.recency_of({id: each.said_at_ms for id, each in standing.items()}, now_ms=now_ms)
+    return fusion.in_company(fused, mutual(standing), coverage, recency)
 
 
 async def rest(
@@ -293,9 +307,9 @@ async def _admitted(workspace_id: int, query: Query, near: list[Hit], text: Text
     return [hit for hit in near if hit.id in admitted]
 
 
-async def _beside(
+async def _standing(
     workspace_id: int, messages: Sequence[int], neighbours: Neighbours
-) -> Mapping[int, tuple[int | None, int | None]]:
+) -> Mapping[int, Standing]:
     with step("neighbours"):
         return await neighbours.of(workspace_id, messages)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from indexing.model import Standing
 from service.storage import arrays
 from service.storage.database import Asked, Connection, Database
 from service.storage.queries import load
@@ -17,15 +18,13 @@ class PostgresNeighbours:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def of(
-        self, workspace_id: int, message_ids: Sequence[int]
-    ) -> Mapping[int, tuple[int | None, int | None]]:
-        """The message before and after each, in its session's order; a message that is gone or foreign is absent."""
+    async def of(self, workspace_id: int, message_ids: Sequence[int]) -> Mapping[int, Standing]:
+        """The message before and after each, in its session's order, and its time; one that is gone or foreign is absent."""
         if not message_ids:
             return {}
         params = {"workspace_id": workspace_id, "ids": arrays.ids(message_ids)}
         (rows,) = await self._db.read(workspace_id, Asked(SQL["of"], params))
-        return {row["id"]: (row["before"], row["after"]) for row in rows}
+        return {row["id"]: Standing(row["before"], row["after"], row["said_at_ms"]) for row in rows}
 
 
 async def within(

@@ -104,7 +104,13 @@ async def test_it_tells_neighbours(db: Database, any_database_url: str) -> None:
     model = await embeddings.ensure_active(db, any_database_url, name="random", dimension=DIMENSION)
     await fill(db, model, DOCUMENTS, {})
     neighbours = PostgresNeighbours(db)
-    assert await neighbours.of(HERE, [4, 5, 7, 48, 99]) == {4: (None, 5), 5: (4, 6), 7: (6, None)}
+    found = await neighbours.of(HERE, [4, 5, 7, 48, 99])
+    assert {id: (each.before, each.after) for id, each in found.items()} == {
+        4: (None, 5),
+        5: (4, 6),
+        7: (6, None),
+    }
+    assert [found[id].said_at_ms - found[4].said_at_ms for id in (5, 7)] == [DAY_MS, 3 * DAY_MS]
     assert await neighbours.of(HERE, []) == {}
 
 

@@ -53,6 +53,7 @@ class ContextBody(msgspec.Struct, kw_only=True, rename="camel"):
     filter: SearchFilter | None = None
     type: Mode = "hybrid"
     tz: str = "UTC"
+    recency: bool = True
     commit: str | None = None
 
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from indexing import search as engine
 from indexing.budget import FORMATS, Packed, Piece, Source, pack
 from indexing.fulltext import IndexDamaged
-from service.api import examples
+from service.api import examples, shapes
 from service.api.context import asking, evidence
 from service.api.context.asking import ContextAsked, ContextBody
 from service.api.gate import freshness
@@ -108,6 +108,7 @@ async def context(call: Call, asked: ContextAsked) -> Answer:
             embedder=None if asked.type == "fulltext" else await resources.query_embedder(),
             neighbours=resources.neighbours,
             mode=asked.type,
+            now_ms=shapes.epoch_ms(call.now) if asked.recency else None,
         )
     except IndexDamaged as error:
         raise NotYet(

@@ -59,6 +59,9 @@ class Question(SearchFilter, kw_only=True, rename="camel"):
     ] = ""
     type: Mode = "hybrid"
     tz: Zone = "UTC"
+    recency: Annotated[
+        bool, Meta(description="Let what was said lately gain a little over what is nearly as good.")
+    ] = True
     commit: Annotated[
         str | None, Meta(description="Wait, at most 5 s, until the index contains this write (`X-Commit`).")
     ] = None
@@ -93,6 +96,7 @@ class SearchBody(msgspec.Struct, kw_only=True, rename="camel"):
     explain: bool = False
     fold: bool = False
     tz: Zone = "UTC"
+    recency: bool = True
     commit: str | None = None
 
 

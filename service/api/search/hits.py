@@ -40,12 +40,13 @@ class PlacedBy(msgspec.Struct):
 
 
 class Explained(msgspec.Struct):
-    """What a score is made of: `fused` of both rankings, shares of its neighbours and of its session's best, and what the session's messages together say of the query (`coverage`)."""
+    """What a score is made of: `fused` of both rankings, shares of its neighbours and of its session's best, what the session's messages together say of the query (`coverage`), and that it is new."""
 
     fused: float
     neighbours: float
     session: float
     coverage: float
+    recency: float
     text: PlacedBy | UnsetType = UNSET
     vector: PlacedBy | UnsetType = UNSET
 
@@ -234,6 +235,7 @@ def explained(found: Fused) -> Explained:
         neighbours=rounded(found.neighbours),
         session=rounded(found.session),
         coverage=rounded(found.coverage),
+        recency=rounded(found.recency),
         text=placed(found.text),
         vector=placed(found.vector),
     )

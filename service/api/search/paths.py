@@ -203,6 +203,7 @@ async def rank(call: Call, asked: SearchAsked, query: Query | None = None) -> Ke
         limit=asked.limit,
         unit=asked.group_by,
         facets=asked.facets,
+        now_ms=shapes.epoch_ms(call.now) if asked.recency else None,
     )
     return Kept(
         workspace_id=workspace_id,

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from indexing.fusion import COVERAGE_WEIGHT, FURTHER_SHARE, NEIGHBOUR_SHARE, SESSION_SHARE
+from indexing.fusion import COVERAGE_WEIGHT, FURTHER_SHARE, NEIGHBOUR_SHARE, RECENCY_WEIGHT, SESSION_SHARE
 from indexing.model import Counts
 from indexing.query import respelled
 from indexing.search import ModeUsed
@@ -27,7 +27,7 @@ class FacetValue(msgspec.Struct):
 
 
 class Weights(msgspec.Struct):
-    """What `explain` multiplies: z-scores of words and vectors, shares of the fused scores of neighbours, of those one place further, and of the session's best, and the z-score of the session's coverage."""
+    """What `explain` multiplies: z-scores of words and vectors, shares of the fused scores of neighbours, of those one place further, of the session's best, the z-score of the session's coverage, and what something new gains."""
 
     text: float
     vector: float
@@ -35,6 +35,7 @@ class Weights(msgspec.Struct):
     further: float
     session: float
     coverage: float
+    recency: float
 
 
 class Results(msgspec.Struct, kw_only=True, rename="camel"):
@@ -94,7 +95,13 @@ def of(
 def weights(shown: Kept) -> Weights:
     vector = hits.rounded(shown.vector_weight)
     return Weights(
-        hits.rounded(1 - vector), vector, NEIGHBOUR_SHARE, FURTHER_SHARE, SESSION_SHARE, COVERAGE_WEIGHT
+        text=hits.rounded(1 - vector),
+        vector=vector,
+        neighbour=NEIGHBOUR_SHARE,
+        further=FURTHER_SHARE,
+        session=SESSION_SHARE,
+        coverage=COVERAGE_WEIGHT,
+        recency=RECENCY_WEIGHT,
     )
 
 

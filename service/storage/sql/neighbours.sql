@@ -1,6 +1,6 @@
 -- name: of
--- The message before and after each, by the index of the session's order.
-select m.id, earlier.id as before, later.id as after
+-- The message before and after each, by the index of the session's order, and when each was said.
+select m.id, earlier.id as before, later.id as after, (extract(epoch from m.created_at) * 1000)::bigint as said_at_ms
 from messages m
 left join lateral (
     select b.id from messages b
