@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import httpx
@@ -240,28 +239,6 @@ def test_it_explains(library: httpx.Client) -> None:
         sum(explained[part] for part in ("fused", "neighbours", "session", "coverage", "recency")), abs=1e-5
     )
     assert "explain" not in search(library, "invoice pytest", groupBy="message")["results"][0]
-
-
-def test_it_lets_what_is_new_win_where_all_else_is_equal(api: httpx.Client) -> None:
-    """The same words today and long ago: today's come first, unless age is to make no difference, and `explain` says by how much."""
-    today_ms = time.time_ns() // 1_000_000
-    said = [("old", NEW_YEAR_MS - 900 * DAY_MS), ("new", today_ms), ("between", today_ms - 30 * DAY_MS)]
-    sent = api.post(
-        "/sync/batch",
-        json={
-            "messages": [
-                {"sessionExternalId": name, "externalId": name, "role": "user", "textContent": "Restart the gramophone.", "createdAt": at}
-                for name, at in said
-            ]
-        },
-    )  # fmt: skip
-    api.headers["X-After"] = sent.headers["x-commit"]
-    told = search(api, "gramophone", groupBy="message", explain=True)["results"]
-    assert [hit["messageExternalId"] for hit in told] == ["new", "between", "old"]
-    assert [hit["explain"]["recency"] for hit in told] == pytest.approx([0.1, 0.05, 0.0], abs=1e-3)
-    ageless = search(api, "gramophone", groupBy="message", explain=True, recency=False)["results"]
-    assert [hit["messageExternalId"] for hit in ageless] == ["old", "new", "between"]
-    assert {hit["explain"]["recency"] for hit in ageless} == {0.0}
 
 
 def test_it_explains_with_the_weights_that_it_used(library: httpx.Client) -> None:

@@ -110,7 +110,7 @@ async def test_it_tells_neighbours(db: Database, any_database_url: str) -> None:
         5: (4, 6),
         7: (6, None),
     }
-    assert [found[id].said_at_ms - found[4].said_at_ms for id in (5, 7)] == [DAY_MS, 3 * DAY_MS]
+    assert [found[id].said_at_ms - found[4].said_at_ms for id in (5, 7)] == [86_400_000, 3 * 86_400_000]
     assert await neighbours.of(HERE, []) == {}
 
 
