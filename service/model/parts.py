@@ -153,8 +153,15 @@ def _kept(name: str, members: Members) -> Part:
 
 
 def _content(members: Members) -> bytes:
-    """The content of a part that is kept as it came: `content` if that is all, else every member."""
-    return bytes(members["content"]) if members.keys() == {"content"} else raw_members.encoded(members)
+    """The content of a part that is kept as it came: `content` if that is all, else every member.
+
+    Its names are spelled in one way, so that what is read and sent again is the same.
+
+    >>> _content({"content": Raw(b'{"caf\\u00e9":1.0}')}) == _content({"caf\u00e9": Raw(b"1.0")})
+    True
+    """
+    inner = raw_members.of(members["content"]) if members.keys() == {"content"} else members
+    return bytes(members["content"]) if inner is None else raw_members.encoded(inner)
 
 
 def _said(members: Members) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 from hostile_json import anything, numbers, repaired, texts
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 MOST = 10**15
@@ -103,6 +103,7 @@ def test_it_reads_back_the_session_that_it_stored(api: httpx.Client, fields: dic
 
 @quick
 @given(fields=message_fields, id=texts)
+@example(fields={"role": "user", "parts": [{"caf\u00e9": None}]}, id="")
 def test_it_reads_back_the_message_that_it_stored(api: httpx.Client, fields: dict[str, Any], id: str) -> None:
     """Text, counts and plain parts as they were; sent again as they read back they change nothing."""
     sent = {"sessionExternalId": unique(""), "externalId": unique(id), **fields}

@@ -12,7 +12,7 @@ from conformance import passes
 from indexing import search
 from indexing.embedder import SentenceTransformerEmbedder
 from indexing.fulltext import TantivyReader, open_reader, open_writer, spelling
-from indexing.model import Filter, Hit, TextDocument, Unit
+from indexing.model import Filter, Hit, Standing, TextDocument, Unit
 from indexing.ports import Embedder, Vectors
 from indexing.query import parse
 from indexing.search import Mode, Ranking
@@ -56,11 +56,10 @@ class ExactVectors:
 class Rows:
     """The order of messages in their sessions."""
 
-    async def of(
-        self, workspace_id: int, message_ids: Sequence[int]
-    ) -> Mapping[int, tuple[int | None, int | None]]:
+    async def of(self, workspace_id: int, message_ids: Sequence[int]) -> Mapping[int, Standing]:
         return {
-            id: (id - 1 if id - 1 in SAID else None, id + 1 if id + 1 in SAID else None) for id in message_ids
+            id: Standing(id - 1 if id - 1 in SAID else None, id + 1 if id + 1 in SAID else None, id)
+            for id in message_ids
         }
 
 

@@ -55,8 +55,8 @@ class Ledger:
         lines, self._lines = self._lines, deque(maxlen=MOST_LINES)
         used, self._used = self._used, set()
         workspaces = {line.workspace_id for line in lines} | {workspace_id for workspace_id, _ in used}
-        with suppress(DatabaseError):
-            for workspace_id in sorted(workspaces):
+        for workspace_id in sorted(workspaces):
+            with suppress(DatabaseError):  # of one workspace: the others' lines are written
                 async with self._db.workspace(workspace_id) as conn:
                     await people.log_requests(
                         conn, workspace_id, [line for line in lines if line.workspace_id == workspace_id]
