@@ -196,7 +196,7 @@ def _against(bench: Bench, size: str, name: str, theirs: list[list[float]], ours
         (99, "hybrid over HTTP", ours, faster),
         (50, "hybrid without HTTP (tookMs)", inside, twice),
     ):
-        bench.add(f"{size}: {what}, messages, p{percent}", _percentiles(values, percent), baselines=_percentiles(theirs, percent), baseline=f"{name}, in process", goal_on="ratio", **goals)  # fmt: skip
+        bench.add(f"{size}: {what}, messages, p{percent}, beside {name}", _percentiles(values, percent), baselines=_percentiles(theirs, percent), baseline=f"{name}, in process", goal_on="ratio", **goals)  # fmt: skip
 
 
 def _percentiles(rounds: Sequence[Sequence[float]], percent: float) -> list[float]:
