@@ -181,7 +181,7 @@ def _(lists, query, set_marks, with_text):
     _words = lists.snippets if with_text.value else {}
     _rows = [
         {**row, **({"text": _words[row["message"]]} if _words else {})}
-        for row in lists.hits.drop("fused", "neighbours", "of_session", "coverage").to_dicts()
+        for row in lists.hits.drop("fused", "neighbours", "of_session", "coverage", "recency").to_dicts()
     ]
     picked = mo.ui.table(
         _rows, selection="multi", page_size=12, label="tick the good ones; the rest is bad",
@@ -217,7 +217,7 @@ def _(lists, query, scored):
     said = [
         f"“{query.value}”: of the first {K}, **{len(_hybrid & _words)}** stand in the first {K} by words too, **{len(_hybrid & _meaning)}** by meaning, "
         f"{len(_words & _meaning)} in both of these, and {len(_new)} in neither.",
-        f"Neighbours and the session moved **{_moved.height} of {len(lists.ranked['hybrid'])}** hits, the most by {max((abs(n) for n in _moved['rose']), default=0)} places.",
+        f"Neighbours, the session and age moved **{_moved.height} of {len(lists.ranked['hybrid'])}** hits, the most by {max((abs(n) for n in _moved['rose']), default=0)} places.",
     ]
     if lists.modes["hybrid"] != "hybrid":
         said.append(f"The model was not there: the answer is {lists.modes['hybrid']}.")
@@ -242,6 +242,7 @@ def _(lists):
         "neighbours": "neighbours",
         "of_session": "the session's best hit",
         "coverage": "what its session says together",
+        "recency": "being new",
     }
     _shown = (
         lists.hits.drop_nulls("hybrid")

@@ -25,7 +25,8 @@ HITS = {
     "neighbours": pl.Float64(),  # what the messages beside it give
     "of_session": pl.Float64(),  # what its session's best hit gives
     "coverage": pl.Float64(),  # what all that its session says of the query gives
-    "rose": pl.Int64(),  # places won by neighbours and session against `fused` alone; negative: lost
+    "recency": pl.Float64(),  # what being new gives
+    "rose": pl.Int64(),  # places won by neighbours, session and age against `fused` alone; negative: lost
 }
 
 
@@ -55,7 +56,7 @@ class Lists:
                 "message": id, "session": hit["sessionId"], "seq": hit["seq"], "role": hit["role"],
                 "project": hit["session"].get("projectName"), **{way: places[way].get(id) for way in places},
                 "fused": why.get("fused"), "neighbours": why.get("neighbours"), "of_session": why.get("session"),
-                "coverage": why.get("coverage"),
+                "coverage": why.get("coverage"), "recency": why.get("recency"),
                 "rose": rose.get(id),
             })  # fmt: skip
         return rows
