@@ -14,11 +14,13 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
 import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import PGconn, Ping
 from psycopg.rows import Row
 from psycopg_pool import AsyncConnectionPool
 
@@ -43,6 +45,10 @@ STATEMENT_S = 60
 """After so long the server gives up on a statement."""
 GRACE_S = 10.0
 """And so much later we give up on the server."""
+DOUBT_S = 3.0
+"""An answer that is missing for so long is of a slow statement, or of a server that nobody reaches: the server is asked which."""
+PING_S = 2
+"""So long it may take to answer that (libpq's least)."""
 
 
 class Link(psycopg.AsyncConnection[Row]):
@@ -84,12 +90,34 @@ def is_silent(descriptor: int) -> bool:
 def answered_within(
     conn: psycopg.AsyncConnection[Any], seconds: float = STATEMENT_S + GRACE_S
 ) -> Iterator[None]:
-    """Cut the connection when the block lasts longer: what waits in it then meets `psycopg.OperationalError`."""
-    timer = asyncio.get_running_loop().call_later(seconds, cut, conn)
+    """Cut the connection when the block lasts longer, or when nobody reaches its server meanwhile: what waits in it then meets
+    `psycopg.OperationalError`."""
+    loop = asyncio.get_running_loop()
+    timers = [loop.call_later(seconds, cut, conn)]
+    if seconds > DOUBT_S:
+        timers.append(loop.call_later(DOUBT_S, doubt, conn, timers))
     try:
         yield
     finally:
-        timer.cancel()
+        for timer in timers:
+            timer.cancel()
+
+
+def doubt(conn: psycopg.AsyncConnection[Any], timers: Sequence[asyncio.TimerHandle]) -> None:
+    """Ask the server, beside the connection, whether it can be reached, and cut the connection if not and it still waits."""
+
+    def told(asked: asyncio.Future[bool]) -> None:
+        known = not asked.cancelled() and asked.exception() is None
+        if known and not asked.result() and not timers[0].cancelled():
+            cut(conn)
+
+    if not conn.closed:
+        asyncio.get_running_loop().run_in_executor(None, is_reached, conn.info.dsn).add_done_callback(told)
+
+
+def is_reached(dsn: str) -> bool:
+    """Whether the server answers a stranger: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PQPING"""
+    return PGconn.ping(make_conninfo(dsn, connect_timeout=PING_S).encode()) != Ping.NO_RESPONSE
 
 
 def cut(conn: psycopg.AsyncConnection[Any]) -> None:
