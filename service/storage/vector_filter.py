@@ -29,6 +29,11 @@ OF_MESSAGES: dict[str, LiteralString] = {
 
 
 LIMITS = OF_SESSIONS | OF_MESSAGES
+OF_PASSAGE: LiteralString = (
+    "join messages m on m.workspace_id = %(workspace_id)s and m.id = p.message_id"
+    " join sessions s on s.workspace_id = %(workspace_id)s and s.id = m.session_id"
+)
+"""Of a passage `p`, what conditions look at; nothing else needs it."""
 
 
 class Condition(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ from service.storage import embeddings
 from service.storage.database import NO_SETTINGS, Asked, Database
 from service.storage.embeddings import Model
 from service.storage.queries import load
-from service.storage.vector_filter import Condition, conditions
+from service.storage.vector_filter import OF_PASSAGE, Condition, conditions
 
 SQL = load("vectors")
 
@@ -200,7 +200,7 @@ async def by_index(asked: Nearest, *, rows: float, left: float, few: int) -> lis
 async def nearest(asked: Nearest, near: int) -> list[Hit]:
     """What the filter leaves of the `near` nearest texts."""
     ef = min(max(round(EF_A_ROW * near), LEAST_EF), GREATEST_EF)
-    statement = written(SQL["by_index" if asked.filter.where else "all_by_index"], asked)
+    statement = written(SQL["by_index"], asked)
     settings = BY_INDEX | {"hnsw.ef_search": str(ef)}
     return best_of_each(await asked.planned(settings, Asked(statement, asked.params(near=near), True)))
 
@@ -221,7 +221,8 @@ def literal(number: int) -> LiteralString:
 
 
 def with_filter(statement: LiteralString, filter: Condition) -> LiteralString:
-    return statement.replace("/* filter */ true", filter.where or "true")
+    joins = OF_PASSAGE if filter.where else ""
+    return statement.replace("/* joins */", joins).replace("/* filter */ true", filter.where or "true")
 
 
 def best_of_each(rows: Iterable[Mapping[str, Any]]) -> list[Hit]:

@@ -43,10 +43,6 @@ checks.negative_data_rejection.enabled = false
 include-path = ["/api/search", "/search", "/api/searches", "/api/usage/rates"]
 checks.negative_data_rejection.enabled = false
 
-[[operations]] # in a query a list of one is its one value
-include-path = "/api/sessions"
-checks.negative_data_rejection.enabled = false
-
 [[operations]] # names of tokenizers, of zones within a body's filter, and a search within a body
 include-path = ["/api/context", "/api/evals/labels", "/api/evals/preview", "/api/export/evals", "/api/searches"]
 checks.positive_data_acceptance.enabled = false

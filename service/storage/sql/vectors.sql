@@ -69,21 +69,6 @@ with near as materialized (
 select p.message_id, p.session_id, p.field, p.start_offset, p.end_offset, near.distance
 from near
 join passages p on p.workspace_id = %(workspace_id)s and p.text_sha256 = near.text_sha256
-join messages m on m.workspace_id = %(workspace_id)s and m.id = p.message_id
-join sessions s on s.workspace_id = %(workspace_id)s and s.id = m.session_id
+/* joins */
 where /* filter */ true
-order by near.distance;
-
--- name: all_by_index
--- As by_index without a filter.
-with near as materialized (
-    select e.text_sha256, e.embedding::halfvec(384) <#> %(vector)s::halfvec(384) as distance
-    from embeddings e
-    where e.workspace_id = %(workspace_id)s and e.model_id = 1
-    order by e.embedding::halfvec(384) <#> %(vector)s::halfvec(384)
-    limit %(near)s
-)
-select p.message_id, p.session_id, p.field, p.start_offset, p.end_offset, near.distance
-from near
-join passages p on p.workspace_id = %(workspace_id)s and p.text_sha256 = near.text_sha256
 order by near.distance;
