@@ -108,6 +108,11 @@ class Connection(HttpToolsProtocol):
         self._in_body = False
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():  # the end of the answer may still be here, below the mark of a pause
+            self._watch()
+
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "This is no HTTP request.")
 

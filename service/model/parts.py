@@ -157,7 +157,7 @@ def _content(members: Members) -> bytes:
 
     Its names are spelled in one way, so that what is read and sent again is the same.
 
-    >>> _content({"content": Raw(b'{"caf\\u00e9":1.0}')}) == _content({"caf\u00e9": Raw(b"1.0")})
+    >>> _content({"content": Raw(b'{"caf\\\\u00e9":1.0}')}) == _content({"caf\u00e9": Raw(b"1.0")})
     True
     """
     inner = raw_members.of(members["content"]) if members.keys() == {"content"} else members

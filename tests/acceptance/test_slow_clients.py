@@ -18,6 +18,8 @@ PATIENCE_S = 1
 ENDS_S = 15.0
 LARGE = 4_000_000
 """More bytes than the system keeps for a client that does not read."""
+LITTLE = 4096
+"""So few that an answer's last bytes wait in the service."""
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +226,24 @@ def test_it_lets_go_of_clients_that_do_not_take_their_answer(
             assert time.monotonic() < end_s
         for connection in stopped:
             assert len(cut(connection)) < len(taken)
+
+
+@pytest.mark.parametrize("size", [10_000, 40_000, 80_000, 160_000])
+def test_it_lets_go_of_clients_that_leave_the_end_of_an_answer(hasty: HttpService, size: int) -> None:
+    """However little of an answer is still here when all of it has been said, and the system takes no more of it."""
+    key = hasty.key(hasty.workspace())
+    with hasty.client(key) as api:
+        message = {"externalId": "m", "sessionExternalId": "end", "role": "user", "textContent": "x" * size}
+        assert api.post("/sync/message", json=message).status_code == 200
+    for listener in hasty.server.servers[0].sockets:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LITTLE)
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LITTLE)
+        reader.connect(hasty.address)
+        reader.sendall(head(key, "GET", "/api/sessions/end", Connection="close"))
+        assert reader.recv(12) == b"HTTP/1.1 200"
+        hasty.until(lambda: not hasty.server.server_state.connections)
+        assert not hasty.server.server_state.connections
 
 
 def cut(connection: socket.socket) -> bytes:

@@ -110,7 +110,7 @@ def commands(group: click.Group = main, path: str = "backscroll") -> Iterator[tu
 
 
 @pytest.mark.parametrize(
-    ("path", "command"), commands(), ids=lambda value: value if isinstance(value, str) else ""
+    ("path", "command"), list(commands()), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_it_shows_an_example_in_every_help(path: str, command: click.Command) -> None:
     """`--help` says what a verb does, and shows a line to type."""
