@@ -6,7 +6,6 @@ Rule: strings come out as they are, each under its key; what no one searches for
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 MAX_PATH_CHARS = 80
@@ -34,9 +33,9 @@ def readable(value: Any) -> str:
     waiting = [("", value)]  # a stack of our own: arguments may nest deeper than Python recurses
     while waiting:
         path, found = waiting.pop()
-        if isinstance(found, Mapping):
+        if isinstance(found, dict):
             waiting += reversed(_of_object(path, found))
-        elif isinstance(found, list) and any(isinstance(element, Mapping | list) for element in found):
+        elif isinstance(found, list) and any(isinstance(element, dict | list) for element in found):
             waiting += reversed([(path, element) for element in found])
         elif (text := _plain(found)).strip():
             lines.append(f"{path}: {text}" if path else text)
@@ -45,7 +44,7 @@ def readable(value: Any) -> str:
 
 def media_name(content: Any) -> str:
     """The name of an image or file; "" where it has none. Its bytes and addresses are not for searching."""
-    while isinstance(content, Mapping):
+    while isinstance(content, dict):
         for name in _NAMES:
             if isinstance(content.get(name), str):
                 return str(content[name])
@@ -53,7 +52,7 @@ def media_name(content: Any) -> str:
     return ""
 
 
-def _of_object(path: str, value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def _of_object(path: str, value: dict[str, Any]) -> list[tuple[str, Any]]:
     kind = value.get("type")
     if kind == "text" and isinstance(value.get("text"), str):
         return [(path, value["text"])]

@@ -188,11 +188,15 @@ where workspace_id = %(workspace_id)s and id = any(%(session_ids)s);
 
 -- name: to_index
 -- Messages with the facts of their sessions, as both indexes need them. Written so that it begins with the
--- messages, each by its key: without statistics (a first import) the planner would look through all sessions. A session
--- is looked up once: while it grows it is written with every batch, and an index leads through all that is left of that.
+-- messages, each by its key: without statistics (a first import) the planner would look through all sessions, and for
+-- `id = any(...)` through all of an index in which the id comes last. A session is looked up once: while it grows it is
+-- written with every batch, and an index leads through all that is left of that.
 with asked as materialized (
-    select id, session_id, role, text, model, tools, has_error, created_at from messages
-    where workspace_id = %(workspace_id)s and id = any(%(ids)s)
+    select m.id, m.session_id, m.role, m.text, m.model, m.tools, m.has_error, m.created_at
+    from unnest(%(ids)s::bigint[]) as wanted (id)
+    cross join lateral (
+        select * from messages where workspace_id = %(workspace_id)s and id = wanted.id offset 0
+    ) m
 ), facts as materialized (
     select s.id, s.model, s.source, s.project_name, s.project_path, s.kind, array(
         select tag from session_tags t where t.workspace_id = %(workspace_id)s and t.session_id = s.id
