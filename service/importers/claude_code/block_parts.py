@@ -7,7 +7,7 @@ there.
 from __future__ import annotations
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from service.importers import record
 from service.model.message import Part
@@ -17,6 +17,7 @@ class _Use(msgspec.Struct, tag="tool_use", tag_field="type", forbid_unknown_fiel
     id: str
     name: str
     input: Raw
+    caller: Raw | UnsetType = UNSET
 
 
 class _Result(msgspec.Struct, tag="tool_result", tag_field="type", forbid_unknown_fields=True):
@@ -25,10 +26,16 @@ class _Result(msgspec.Struct, tag="tool_result", tag_field="type", forbid_unknow
     is_error: bool | None = None
 
 
+class _Thinking(msgspec.Struct, tag="thinking", tag_field="type", forbid_unknown_fields=True):
+    thinking: str
+    signature: Raw
+
+
 class _Call(msgspec.Struct, rename="camel"):
     tool_call_id: str
     tool_name: str
     args: Raw
+    caller: Raw | UnsetType
 
 
 class _Answer(msgspec.Struct, rename="camel"):
@@ -42,7 +49,12 @@ class _Told(msgspec.Struct, rename="camel"):
     is_error: bool
 
 
-_BLOCK = msgspec.json.Decoder(_Use | _Result)
+class _Reasoning(msgspec.Struct):
+    text: str
+    signature: Raw
+
+
+_BLOCK = msgspec.json.Decoder(_Use | _Result | _Thinking)
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -55,20 +67,31 @@ def part(raw: Raw) -> Part | None:
         block = _BLOCK.decode(raw)
     except msgspec.ValidationError:
         return record.part(raw)
-    value = bytes(block.input if isinstance(block, _Use) else block.content)
-    if not _as_it_is(value, call=isinstance(block, _Use)):
-        return record.part(raw)
-    value = Raw(msgspec.json.format(value, indent=-1))
-    if isinstance(block, _Use):
-        return Part("tool-call", _ENCODER.encode(_Call(block.id, block.name, value)))
-    answer = (
-        _Answer(block.tool_use_id, value)
-        if block.is_error is None
-        else _Told(block.tool_use_id, value, block.is_error)
-    )
-    return Part("tool-result", _ENCODER.encode(answer))
+    if isinstance(block, _Thinking):
+        if _begins(block.signature, b'"'):
+            return Part("reasoning", _ENCODER.encode(_Reasoning(block.thinking, block.signature)))
+    elif isinstance(block, _Use):
+        # Arguments are an object, results a text or a list; the search may make something else of others.
+        if _begins(block.input, b"{") and (block.caller is UNSET or _begins(block.caller, b"{")):
+            caller = UNSET if block.caller is UNSET else _tight(block.caller)
+            return Part(
+                "tool-call", _ENCODER.encode(_Call(block.id, block.name, _tight(block.input), caller))
+            )
+    elif _begins(block.content, b'"', b"["):
+        value = _tight(block.content)
+        answer = (
+            _Answer(block.tool_use_id, value)
+            if block.is_error is None
+            else _Told(block.tool_use_id, value, block.is_error)
+        )
+        return Part("tool-result", _ENCODER.encode(answer))
+    return record.part(raw)
 
 
-def _as_it_is(value: bytes, *, call: bool) -> bool:
-    """Arguments are an object, results a text or a list; the search may make something else of others."""
-    return value[:1] == b"{" if call else value[:1] in (b'"', b"[")
+def _begins(value: Raw, *with_: bytes) -> bool:
+    return bytes(memoryview(value)[:1]) in with_
+
+
+def _tight(value: Raw) -> Raw:
+    """Without white space between its tokens."""
+    return Raw(msgspec.json.format(value, indent=-1))

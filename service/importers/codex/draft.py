@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw
 
-from service.importers import record
+from service.importers import blocks, record
 from service.model.message import Part, Role
 
 Kind = Literal["message", "reasoning", "call", "output", "note"]
@@ -41,18 +41,16 @@ class Draft(msgspec.Struct, kw_only=True, frozen=True):
 
 def call(call_id: str | None, tool: str | None, args: Raw | None, **more: Any) -> tuple[Part, ...]:
     """The part of a tool call; what is None is left out."""
-    members = {"toolCallId": call_id, "toolName": tool, "args": args, **more}
-    return _parts(
-        {"type": "tool-call", **{key: value for key, value in members.items() if value is not None}}
-    )
+    if tool is None:  # it may stand in the arguments
+        members = {"type": "tool-call", "toolCallId": call_id, "args": args, **more}
+        part = record.part({name: value for name, value in members.items() if value is not None})
+        return () if part is None else (part,)
+    return (blocks.call(call_id, tool, args, **more),)
 
 
 def result(call_id: str | None, tool: str | None, output: Raw | None, error: bool | None) -> tuple[Part, ...]:
     """The part of a tool's result."""
-    members = {"toolCallId": call_id, "toolName": tool, "result": output, "isError": error}
-    return _parts(
-        {"type": "tool-result", **{key: value for key, value in members.items() if value is not None}}
-    )
+    return (blocks.result(call_id, tool, output, failed=error),)
 
 
 def reasoning(texts: tuple[str, ...]) -> tuple[Part, ...]:
@@ -66,8 +64,3 @@ def lasting(identifier: str | None) -> str | None:
     ('call_l60TLUHMKhytonPFbK7eA723', None, None)
     """
     return identifier if identifier and _RANDOM.fullmatch(identifier) else None
-
-
-def _parts(block: dict[str, Any]) -> tuple[Part, ...]:
-    part = record.part(block)
-    return () if part is None else (part,)

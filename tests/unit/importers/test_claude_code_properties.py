@@ -147,7 +147,19 @@ def _interleaved(rows: list[tuple[str, int, int]]) -> bytes:
 
 
 _NAMES = st.sampled_from(
-    ["type", "id", "name", "input", "content", "tool_use_id", "is_error", "text", "caller"]
+    [
+        "type",
+        "id",
+        "name",
+        "input",
+        "content",
+        "tool_use_id",
+        "is_error",
+        "text",
+        "caller",
+        "thinking",
+        "signature",
+    ]
 )
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5),
@@ -155,7 +167,15 @@ _VALUES = st.recursive(
     max_leaves=6,
 )
 _BLOCKS = st.sampled_from(
-    [call("t1", "Bash", n=1), result("t1"), thinking("Hm"), text("Yes"), {"type": "image", "source": {}}]
+    [
+        call("t1", "Bash", n=1),
+        call("t1", "Bash", n=1) | {"caller": {"type": "direct"}},
+        result("t1"),
+        thinking("Hm"),
+        thinking("Hm") | {"signature": "s"},
+        text("Yes"),
+        {"type": "image", "source": {}},
+    ]
 )
 
 
