@@ -7,6 +7,7 @@ overrides it by `msgspec.structs.replace`. Each is described in docs/operations.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,8 @@ from msgspec import Meta
 from service.errors import SettingError
 
 PREFIX = "BACKSCROLL_"
+_ADDRESS = re.compile(r"https?://[^\s/]\S*")
+_KEY = re.compile(r"[!-~]*")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,12 +109,29 @@ def from_environment(environ: Mapping[str, str] | None = None, **flags: Any) -> 
     for name in ("home",):
         if name in given:
             given[name] = Path(given[name]).expanduser().absolute()
+    for name in ("api_key", "url"):  # as they come out of files: with the end of their line
+        if name in given:
+            given[name] = given[name].strip()
     try:
-        return msgspec.convert(given, Settings, strict=False)
+        settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingError(
             f"A BACKSCROLL_ setting is not usable: {error}. docs/operations.md lists what each takes."
         ) from error
+    _check_client(settings)
+    return settings
+
+
+def _check_client(settings: Settings) -> None:
+    """What would fail far from here, and look like a service that is away. Errors: `SettingError`."""
+    if settings.url and not _ADDRESS.fullmatch(settings.url):
+        raise SettingError(
+            "BACKSCROLL_URL is no address of a service: it begins with http:// or https:// and names a host."
+        )
+    if not _KEY.fullmatch(settings.api_key):
+        raise SettingError(
+            "BACKSCROLL_API_KEY is no key: set it to one as `backscroll key create` tells it, in one piece."
+        )
 
 
 def to_environment(settings: Settings) -> dict[str, str]:

@@ -41,9 +41,20 @@ class Finder:
     def at(self, spots: Iterable[Spot]) -> Iterator[Transcript]:
         """What lies in these places, by name. A place that does not exist is empty."""
         for spot in spots:
-            if os.path.lexists(spot.root):
+            if self._exists(spot.root):
                 self._folders.clear()  # two places may lie in one another; files are known again by themselves
                 yield from self._below(spot, spot.root)
+
+    def _exists(self, root: str) -> bool:
+        """Whether something is there; where that cannot be seen, it is told."""
+        try:
+            os.lstat(root)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            self._trouble(root, databases.words(error))
+            return False
+        return True
 
     def changed(self, spots: Iterable[Spot], paths: Iterable[str]) -> Iterator[Transcript]:
         """What of these places lies in files or folders that changed; of a store that did all its sessions."""
@@ -148,12 +159,12 @@ def given(paths: Iterable[str], format: str | None, trouble: Trouble) -> list[Sp
     spots = []
     for path in paths:
         full = os.path.abspath(os.path.expanduser(path))
-        found = (
-            [full] if os.path.lexists(full) else sorted(glob.glob(full, recursive=True, include_hidden=True))
-        )
+        found = [full] if os.path.lexists(full) else glob.glob(full, recursive=True, include_hidden=True)
+        if not path:  # a variable that was not set, and not this folder
+            found = []
         if not found:
-            trouble(path, "there is no such file or folder")
-        for one in found:
+            trouble(path or "''", "there is no such file or folder")
+        for one in sorted(found):
             if os.path.isdir(one):
                 spots.append(Spot(None, one, ANYTHING))
             else:

@@ -40,7 +40,7 @@ class Spot(msgspec.Struct, frozen=True):
         >>> Spot("codex", "/r", ROLLOUT).matches("2026/01/02/rollout-1.jsonl")
         True
         """
-        return re.fullmatch(self.pattern, below) is not None
+        return re.fullmatch(self.pattern, below, re.DOTALL) is not None
 
 
 def spots(environ: Mapping[str, str], home: PurePath, platform: str) -> list[Spot]:

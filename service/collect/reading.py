@@ -1,7 +1,8 @@
 """A log in lines: read in pieces from an offset, so that a file of any size takes the memory of one piece.
 
-Rule: only a line that ends in a newline is there; a half-written last one waits for the next reading. A line that is
-absurdly long is passed over without being held.
+Rule: a line is there when it ends in a newline, and the last one also when it is a whole JSON object: many tools leave no
+newline behind their last record. A half-written one waits for the next reading. A line that is absurdly long is passed over
+without being held.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from service.model import json_items
 
 PIECE_BYTES = 2 * 1024 * 1024
 LONGEST_BYTES = 32 * 1024 * 1024
@@ -20,7 +25,7 @@ class Read(NamedTuple):
 
     offset: int
     end: int
-    """The offset behind its newline."""
+    """The offset behind it and its newline."""
     data: bytes | None
     """Without its newline; None where it is too long."""
 
@@ -33,6 +38,8 @@ def lines(
     >>> import io
     >>> [line.data for line in lines(io.BytesIO(b'{}\\n\\n{"a":1}\\r\\n{"half'), 0, 19)]
     [b'{}', b'', b'{"a":1}']
+    >>> [line.data for line in lines(io.BytesIO(b'{}\\n{"whole":1}'), 0, 14)]
+    [b'{}', b'{"whole":1}']
     """
     file.seek(start)
     offset, size, held, left = start, 0, list[bytes](), end - start  # held: of the line that has not ended
@@ -46,6 +53,19 @@ def lines(
             offset, size, held = offset + size, 0, []
         size += len(rest)
         held = [*held, rest] if size <= longest else []
+    if _is_record(last := b"".join(held)):
+        yield Read(offset, offset + size, last)
+
+
+def _is_record(text: bytes) -> bool:
+    """A JSON object ends with itself: no half of one is one."""
+    if not (text.startswith(b"{") and text.rstrip().endswith(b"}")):
+        return False
+    try:
+        msgspec.json.decode(json_items.repaired(text), type=dict[str, msgspec.Raw])
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def tail_sha256(file: BinaryIO, offset: int) -> str:

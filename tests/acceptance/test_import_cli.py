@@ -101,6 +101,35 @@ def test_it_refuses_a_path_that_leads_nowhere(machine: Machine) -> None:
     assert (code, err) == (CODE_USAGE, f"{machine.root / 'gone'}: there is no such file or folder.\n")
 
 
+def test_it_ends_with_a_fault_where_a_named_file_brings_nothing(machine: Machine, tmp_path: Path) -> None:
+    """A script can tell that what it named was not read; the sentence says why, and looks nowhere else."""
+    plain = tmp_path / "plain.txt"
+    plain.write_text("no transcript\n")
+    code, out, _ = machine.run("import", str(plain))
+    assert code not in (CODE_OK, CODE_USAGE)
+    assert out.splitlines()[0] == "No transcripts were found there."
+    assert "--source names it" in out
+    code, _, err = machine.run("import", "")
+    assert (code, err) == (CODE_USAGE, "'': there is no such file or folder.\n")
+
+
+def test_it_says_that_a_key_or_an_address_is_none(machine: Machine) -> None:
+    """What came out of a file with its line's end is taken; what no key or address can be is named, and not taken for
+    a service that is away."""
+    machine.say(0)
+    for key, value in (
+        ("BACKSCROLL_API_KEY", "osk_\u00e9"),
+        ("BACKSCROLL_API_KEY", "two words"),
+        ("BACKSCROLL_URL", "ftp://x"),
+    ):
+        code, _, err = machine.run("import", **{key: value})
+        assert (code, err.count("\n")) == (CODE_USAGE, 1)
+        assert key in err
+        assert value not in err
+    key = machine.api.headers["authorization"].removeprefix("Bearer ")
+    assert machine.run("import", BACKSCROLL_API_KEY=f"{key}\r\n")[0] == CODE_OK
+
+
 def test_it_makes_sure_of_the_workspace(machine: Machine) -> None:
     """A key of another workspace than --workspace names is refused before anything is sent."""
     machine.say(0)

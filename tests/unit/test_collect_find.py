@@ -85,6 +85,35 @@ def test_it_tells_what_it_may_not_read_and_goes_on(project: Path) -> None:
     )
 
 
+def test_it_tells_of_a_place_that_may_not_be_entered(project: Path) -> None:
+    """A place below a folder without permission is not empty: nobody can say what lies there."""
+    for name in (".", "below"):
+        (project / name).chmod(0o755)
+    (project / "closed").mkdir(mode=0)
+    told: Told = {}
+    with as_nobody(project):
+        finder = Finder(told.__setitem__)
+        assert list(finder.at([Spot("claude-code", str(project / "closed" / "projects"), JSONL)])) == []
+    assert told == {str(project / "closed" / "projects"): "permission denied"}
+
+
+def test_it_takes_nothing_for_no_path(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that was not set names no folder, least of all the one where the shell stands."""
+    monkeypatch.chdir(project)
+    told: Told = {}
+    assert found("", told=told) == []
+    assert told == {"''": "there is no such file or folder"}
+
+
+def test_it_reads_a_file_whose_name_has_two_lines(project: Path) -> None:
+    """A name may hold anything but a slash and NUL."""
+    (project / "two\nlines.jsonl").write_bytes(said(1))
+    finder = Finder({}.__setitem__)
+    assert str(project / "two\nlines.jsonl") in [
+        one.path for one in finder.at([Spot("claude-code", str(project), JSONL)])
+    ]
+
+
 @contextmanager
 def as_nobody(folder: Path) -> Iterator[None]:
     """Root may read everything: be somebody else, who can reach the folder."""

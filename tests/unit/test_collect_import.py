@@ -69,6 +69,20 @@ def test_it_waits_for_the_end_of_a_line(log: Path) -> None:
     assert store.raw_text(file_of(store).stream) == log.read_bytes()
 
 
+def test_it_reads_a_last_record_without_a_newline_once(log: Path) -> None:
+    """Tools that leave no newline behind their last record lose nothing, and nothing is doubled when they go on."""
+    store = Store()
+    with log.open("ab") as file:
+        file.write(said(10).rstrip(b"\n"))
+    assert store.read(log).messages == 11
+    assert store.read(log).files == {"unchanged": 1}
+    with log.open("ab") as file:
+        file.write(b"\n" + said(11).rstrip(b"\n"))
+    grown = store.read(log)
+    assert (grown.messages, grown.new_messages) == (1, 1)
+    assert store.raw_text(file_of(store).stream) == log.read_bytes() + b"\n"
+
+
 @pytest.mark.parametrize("size", [0, 1, 40])
 def test_it_reads_a_file_without_a_whole_line(tmp_path: Path, size: int) -> None:
     """An empty file, and one whose first line is not whole, bring nothing and are read from their start later."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,9 +26,24 @@ def test_it_gives_the_same_lines_whatever_the_size_of_a_piece(texts: list[bytes]
 
 
 def test_it_leaves_a_half_written_line_for_later() -> None:
-    """Only what ends in a newline is a line."""
+    """What ends in a newline is a line, and at the end of the file nothing else but a whole JSON object."""
     assert [line.data for line in read(b"one\ntw")] == [b"one"]
     assert read(b"one\ntwo\n", start=4) == [Read(4, 8, b"two")]
+    for half in (b'{"a":{}', b'{"a":1}}', b"[1]", b"{}{}", b'{"a":"}', b'{"a":' * 5000 + b"}"):
+        assert read(b"one\n" + half) == [Read(0, 4, b"one")], half
+
+
+@given(
+    st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.none()), min_size=1), st.integers(1, 9)
+)
+def test_it_reads_a_last_record_that_no_newline_follows(record: dict[str, Any], piece: int) -> None:
+    """A whole record is there, and not one byte less of it; a newline that follows later makes no other of it."""
+    text = json.dumps(record).encode()
+    assert read(b"one\n" + text, piece=piece) == [Read(0, 4, b"one"), Read(4, 4 + len(text), text)]
+    assert read(b"one\n" + text[:-1]) == [Read(0, 4, b"one")]
+    assert read(b"one\n" + text + b"\ntwo\n", start=4 + len(text))[1:] == [
+        Read(5 + len(text), 9 + len(text), b"two")
+    ]
 
 
 def test_it_reads_to_the_end_that_it_was_given() -> None:

@@ -115,20 +115,22 @@ def _import(
             importing.read(found)
             importing.drain()
         seconds = time.monotonic() - began_s
-        _tell(importing.summary, known, trial=client is None, seconds=seconds, as_json=as_json)
+        _tell(importing.summary, known, asked, seconds=seconds, as_json=as_json)
         if asked.watch:
             importing.anew = False
             log.info("watching", places=[spot.root for spot in spots])
             Follower(importing, spots, _log, only).follow(patience.stop)
+        elif any(spot.root in importing.summary.unreadable for spot in spots if asked.paths):
+            sys.exit(1)  # a path that was named brought nothing
 
 
 def _post(client: Client | None) -> Post | None:
     return None if client is None else (lambda lines, anew: client.import_lines(lines, restore=anew))
 
 
-def _tell(summary: Summary, known: Known, *, trial: bool, seconds: float, as_json: bool) -> None:
+def _tell(summary: Summary, known: Known, asked: Asked, *, seconds: float, as_json: bool) -> None:
     if not as_json:
-        tables.print_summary(summary, trial=trial, seconds=seconds)
+        tables.print_summary(summary, trial=asked.trial, seconds=seconds, named=bool(asked.paths))
         if known.missing:
             click.echo(f"All counts as new: {known.missing}")
         return
@@ -138,7 +140,7 @@ def _tell(summary: Summary, known: Known, *, trial: bool, seconds: float, as_jso
         "errorCount": summary.error_count,
         "errors": summary.errors,
         "seconds": round(seconds, 1),
-        "dryRun": trial,
+        "dryRun": asked.trial,
     }
     extra = {"workspace": known.workspace, "unknown": known.missing}
     output.print_json(told | {name: value for name, value in extra.items() if value is not None})

@@ -14,10 +14,11 @@ SHOWN = 5
 """Of errors and of files that cannot be read; --json has all."""
 
 
-def print_summary(summary: Summary, *, trial: bool, seconds: float) -> None:
-    """What an import did, by source; below it what was left out, and what went wrong."""
+def print_summary(summary: Summary, *, trial: bool, seconds: float, named: bool) -> None:
+    """What an import did, by source; below it what was left out, and what went wrong. `named`: paths were given."""
     if not summary.sources:
-        click.echo("No transcripts were found; `backscroll sources` says where was looked.")
+        looked = "there" if named else "; `backscroll sources` says where was looked"
+        click.echo(f"No transcripts were found{' ' if named else ''}{looked}.")
     else:
         rows = [
             (source, _files(of), *_found(of, trial=trial), of.left_out.total())
