@@ -15,17 +15,17 @@ from service.settings import Settings, from_environment, to_environment
 QUESTION = "endless redirect after signing in"
 
 
-def tell(settings: Settings) -> None:
-    """One line: where it answers, where the key is, what to try."""
-    tried = shlex.join(["backscroll", "search", *flags(settings), QUESTION])
+def tell(settings: Settings, *, tried: str = "import", of: str = "") -> None:
+    """One line: where it answers, where the key is, what to try: on an empty service no search finds anything."""
+    command = shlex.join(filter(None, ["backscroll", tried, *flags(settings), of]))
     click.echo(
-        f"Backscroll is ready on {served(settings).base_url} · key in {settings.key_file} · try: {tried}"
+        f"Backscroll is ready on {served(settings).base_url} · key in {settings.key_file} · try: {command}"
     )
 
 
 def with_sample(settings: Settings) -> None:
     """The same, then the sample when there are no sessions yet, and one search with its answer."""
-    tell(settings)
+    tell(settings, tried="search", of=QUESTION)
     run(settings, "sample", "load", "--if-empty")
     click.echo(f"\n$ {shlex.join(['backscroll', 'search', *flags(settings), QUESTION])}")
     run(settings, "search", "--limit", "1", QUESTION)

@@ -41,7 +41,7 @@ def test_it_says_where_the_key_is_and_only_its_owner_reads_it(serve: Serve) -> N
     """The ready line names the key file, whose mode is 0600, and an example."""
     key_file = serve.home / "api-key"
     assert str(key_file) in serve.greeting
-    assert "backscroll search" in serve.greeting
+    assert "try: backscroll import" in serve.greeting  # a search finds nothing in an empty service
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
 
 
