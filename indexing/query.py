@@ -3,8 +3,9 @@
     words "a phrase" -without prefix*        source: project: model: role: tool: path: session: tag: kind:
     is:error  after:2026-01-01  before:7d    values with spaces in quotes: project:"my app"
 
-A phrase is required, a word is wanted, `-` excludes. What is no valid piece of this language (an unknown role, a
-date that is none, a quote that does not close, `--flag`, `-1`, `std::map`) is searched as the words that it is made of.
+A phrase is required, a word is wanted, `-` excludes, also where nothing else is asked. What is no valid piece of this
+language (an unknown role, a date that is none, a quote that does not close, `--flag`, `-1`, `std::map`) is searched as
+the words that it is made of.
 """
 
 from __future__ import annotations
@@ -89,11 +90,6 @@ def parse(
         _read(piece, found, now_ms, tz)
     limited = both(filter, _filter(found))
     terms = list(_without_stop_words(list(dict.fromkeys(found.terms))))
-    named = found.sessions or found.excluded_sessions
-    if limited == EVERYTHING and not named and not any(term.occur != "must_not" for term in terms):
-        # Nothing but exclusions would match nothing: then the minus signs were meant as text.
-        terms = [msgspec.structs.replace(term, occur="should") for term in terms]
-        found.said = [term.text for term in terms]
     terms.sort(key=lambda term: term.occur == "should")  # of too many, those that must hold are kept
     return Query(
         text=" ".join(found.said),

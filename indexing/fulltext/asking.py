@@ -86,8 +86,12 @@ def term_by_term(workspace_id: int, asked: Asked) -> list[Query]:
 
 
 def passing(workspace_id: int, asked: Asked) -> Query | None:
-    """All messages that pass the filter and hold no excluded term, for a query of filters alone; None without a filter."""
-    if asked.filter == Filter() or any(term.occur != "must_not" for term in asked.terms):
+    """All messages that pass the filter and hold no excluded term, where nothing is looked for; None where something is.
+
+    None also for a query that says nothing at all: nobody asked for everything.
+    """
+    says_nothing = asked.filter == Filter() and not asked.terms
+    if says_nothing or any(term.occur != "must_not" for term in asked.terms):
         return None
     excluded = [(Occur.MustNot, each) for each in _terms(asked, "must_not")]
     return Query.boolean_query([(Occur.Must, limited(workspace_id, asked.filter)), *excluded])

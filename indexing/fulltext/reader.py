@@ -38,7 +38,8 @@ class TantivyReader:
     def search(self, workspace_id: int, query: Asked, *, limit: int) -> list[Hit]:
         """BM25, best first: messages, and sessions whose titles match.
 
-        No positive term: with a filter the newest messages that pass it (scored by their time), without one nothing.
+        No positive term: the newest messages that pass the filter and the exclusions (scored by their time); without
+        either, nothing.
         """
         if limit <= 0:
             return []

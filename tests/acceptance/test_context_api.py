@@ -125,6 +125,11 @@ def test_it_leaves_out_what_it_is_told_to(library: httpx.Client) -> None:
     assert {each["title"] for each in ask(library, exclude=["a"])["citations"]} == {"Limiter <again>"}
     assert ask(library, filter={"project": "home"})["citations"] == []
     assert ask(library, limit=1)["sessionCount"] == 1
+    assert {each["title"] for each in ask(library, "-limiter", window=0)["citations"]} == {
+        "Add a rate limiter",
+        "Dinner",
+    }
+    assert "limiter answer" not in ask(library, "-limiter", window=0)["text"]
     assert len(ask(library, '"per key"', window=0)["citations"]) == 1
     assert len(ask(library, '"per key"', window=1)["citations"]) == 2
 

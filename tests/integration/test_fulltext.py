@@ -156,6 +156,19 @@ def test_it_gives_the_newest_for_a_filter_alone(writer: TantivyWriter, reader: T
     assert found(reader, f"role:user {'x' * 500}") == [], "a word that no index holds is no filter alone"
 
 
+def test_it_gives_the_newest_for_exclusions_alone(writer: TantivyWriter, reader: TantivyReader) -> None:
+    """A query of exclusions alone lists all messages of its workspace but those, newest first, and counts them."""
+    writer.put(
+        [message(id, "zebrafish" if id % 2 else "carp", created_at_ms=id) for id in range(1, 8)]
+        + [message(8, "carp", workspace=HERE + 1)]
+    )
+    writer.commit("1")
+    assert found(reader, "-zebrafish") == [6, 4, 2]
+    assert found(reader, "-zebrafish -carp") == []
+    assert found(reader, f"-{'x' * 500}") == [7, 6, 5, 4, 3, 2, 1], "what stands nowhere excludes nothing"
+    assert reader.count(HERE, asked("-zebrafish")).total == 3
+
+
 def test_it_finds_sessions_by_their_titles(writer: TantivyWriter, reader: TantivyReader) -> None:
     """Titles are hits of their own; filters of sessions apply to them, and filters of messages leave them out."""
     writer.put(

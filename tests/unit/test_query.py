@@ -89,10 +89,13 @@ def test_it_takes_stop_words_out_when_others_remain() -> None:
     assert words('"to be or not"') == ["to be or not"]
 
 
-def test_it_searches_exclusions_alone_as_words() -> None:
-    """Nothing but exclusions would match nothing; beside a filter they exclude."""
-    assert read("-draft").terms == (Term("draft"),)
-    assert read("-draft source:pi").terms == (Term("draft", "word", "must_not"),)
+def test_it_excludes_also_where_nothing_else_is_asked() -> None:
+    """Exclusions exclude alone as beside a filter, and are nothing to embed; what only begins like a flag is words."""
+    draft, old_way = Term("draft", "word", "must_not"), Term("old way", "phrase", "must_not")
+    assert read("-draft") == Query(text="", terms=(draft,))
+    assert read('-draft -"old way"') == Query(text="", terms=(draft, old_way))
+    assert read("-draft source:pi").terms == (draft,)
+    assert read("--no-cache -draft").terms == (draft, Term("--no-cache"))
 
 
 def test_it_joins_the_filter_of_the_request_with_that_of_the_query() -> None:
