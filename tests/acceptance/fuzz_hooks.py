@@ -8,6 +8,7 @@
   nobody gave out is refused; so in data that is meant to be right they are taken out, unless the service has said them.
 - A query has texts only. There a list of one is its value and a number is its digits, so that data which is wrong on paper
   by that alone is right as it is sent: such a query is not asked.
+- A parameter of NUL alone is refused: in data that is meant to be right it is taken out.
 - Every second id in a path is one of something that is there, so that what lies behind a 404 is reached too.
 """
 
@@ -61,6 +62,8 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
                 for name in OPAQUE:
                     if name in given and str(given[name]) not in said:
                         del given[name]
+        for name in [name for name, value in (case.query or {}).items() if of_nul_alone(value)]:
+            del case.query[name]
         for given in (case.query, case.body):
             agree(case.path, given)
 
@@ -77,6 +80,12 @@ def on_paper_only(schema: dict[str, Any], value: Any) -> bool:
     if isinstance(value, list):
         return len(value) == 1 and "array" not in kinds
     return value is not None and not isinstance(value, dict) and kinds <= {"array", "null"}
+
+
+def of_nul_alone(value: Any) -> bool:
+    """Whether a parameter, or one of several values of it, is NUL and nothing else."""
+    several = value if isinstance(value, list) else [value]
+    return any(isinstance(each, str) and each != "" and not each.strip("\0") for each in several)
 
 
 def agree(path: str, given: Any) -> None:

@@ -49,6 +49,28 @@ def test_it_sends_cors_headers_with_every_answer(
     assert {"X-Commit", "ETag"} <= set(answer.headers["access-control-expose-headers"].split(", "))
 
 
+@pytest.mark.parametrize("nul", ["%00", "%00%00", "x&{name}=%00"])
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("/api/search?q=x", name) for name in ("source", "project", "session", "tag", "role", "after", "cursor")]
+    + [("/api/context?q=x", "exclude"), ("/api/sessions?limit=5", "source"), ("/api/sessions?limit=5", "cursor"), ("/api/usage/daily?tz=UTC", "source")],
+)  # fmt: skip
+def test_it_passes_over_no_parameter_of_nul_alone(api: httpx.Client, path: str, name: str, nul: str) -> None:
+    """What was said and is nothing without NUL is 400 with a sentence on every route; what is plainly empty is not given."""
+    answer = api.get(f"{path}&{name}={nul.format(name=name)}")
+    assert answer.status_code == 400
+    assert answer.json()["error"] == f"{name} says nothing but NUL: give it a value, or leave it out."
+    assert api.get(f"{path}&{name}=").status_code == 200
+    assert api.get(f"{path}&unknown=%00").status_code == 200
+
+
+def test_it_lets_no_nul_come_of_others_that_go(api: httpx.Client) -> None:
+    """What is left when NUL is taken out of a parameter is text, and never read as an escape again."""
+    for path in ("/api/sessions?project=%0%000", "/api/sessions?q=x%0%000", "/api/search?q=x&session=%0%000"):
+        answer = api.get(path)
+        assert (answer.status_code, answer.json().get("error")) == (200, None)
+
+
 @pytest.mark.parametrize("path", ["/health", "/api/sessions", "/api/stats", "/schema", "/metrics"])
 def test_it_answers_head_where_get_works(api: httpx.Client, path: str) -> None:
     """The same status and type as GET, and no body."""

@@ -1,7 +1,8 @@
 """Parameters of a request, read into a struct that says what each takes; the same struct stands in /schema.
 
 Rule: the last of a repeated parameter counts unless it takes several; an empty one and `null` are absent; unknown
-ones are ignored. What does not fit is refused with one sentence that names the parameter and what it takes.
+ones are ignored. What does not fit is refused with one sentence that names the parameter and what it takes; so is one
+of NUL alone, which says something and would be taken for absent: a filter that is passed over shows too much.
 """
 
 from __future__ import annotations
@@ -62,16 +63,18 @@ class Nothing(msgspec.Struct):
 
 
 def pairs(query_string: bytes) -> list[tuple[str, str]]:
-    """Names and values of a query in their order, as text that Postgres can hold.
+    """Names and values of a query in their order, as text that Postgres can hold. Empty is a value of NUL alone; one that is
+    empty as it was sent is left out.
 
-    >>> pairs(b"q=a+b&tag=x&tag=%00y")
-    [('q', 'a b'), ('tag', 'x'), ('tag', 'y')]
+    >>> pairs(b"q=a+b&tag=x&tag=%00y&source=&model=%00")
+    [('q', 'a b'), ('tag', 'x'), ('tag', 'y'), ('model', '')]
     """
-    text = query_string.decode("utf-8", "replace").replace("%00", "").replace("\0", "")
+    text = query_string.decode("utf-8", "replace")
     try:
-        return parse_qsl(text, errors="replace", max_num_fields=MOST_PARAMETERS)
+        found = parse_qsl(text, errors="replace", max_num_fields=MOST_PARAMETERS)
     except ValueError as error:
         raise RequestError(f"The query has more than {MOST_PARAMETERS:,} parameters.") from error
+    return [(name.replace("\0", ""), value.replace("\0", "")) for name, value in found]
 
 
 def from_query(given: Iterable[tuple[str, str]], type: type[P]) -> P:
@@ -88,6 +91,8 @@ def from_query(given: Iterable[tuple[str, str]], type: type[P]) -> P:
     for name, value in given:
         if name not in known:
             continue
+        if not value:
+            raise RequestError(f"{name} says nothing but NUL: give it a value, or leave it out.")
         if known[name].get("type") == "array":
             # What is one of a few words holds no comma: several may stand in one parameter.
             several = value.split(",") if "enum" in known[name]["items"] else [value]
