@@ -10,6 +10,8 @@ from asking import externals, search
 
 PASTED = "Please follow these rules about kettles: " + " ".join(f"rule{n}" for n in range(40))
 
+KETTLES = 170
+
 
 @pytest.fixture
 def library(api: httpx.Client) -> httpx.Client:
@@ -22,6 +24,14 @@ def library(api: httpx.Client) -> httpx.Client:
         said("d", 0, "Pasta with tomatoes"),
     ]
     api.headers["X-After"] = api.post("/sync/batch", json={"messages": pasted + others}).headers["x-commit"]
+    return api
+
+
+@pytest.fixture
+def kettles(api: httpx.Client) -> httpx.Client:
+    """More messages about the same than a search has candidates, four in each session."""
+    messages = [said(f"k{k}", n, f"A copper kettle {k}") for k in range(KETTLES) for n in range(4)]
+    api.headers["X-After"] = api.post("/sync/batch", json={"messages": messages}).headers["x-commit"]
     return api
 
 
@@ -63,6 +73,45 @@ def test_it_finds_what_is_like_a_message_a_session_or_a_text(library: httpx.Clie
     assert set(externals(similar(library, text="a cookie for the login"))) == {"c1", "c2"}
     assert externals(similar(library, text="a cookie", groupBy="message", limit=1))
     assert externals(similar(library, text="cookie", filter={"session": "c2"})) == ["c2"]
+
+
+@pytest.mark.parametrize(
+    "asked", [{"session": "k0"}, {"text": "A kettle of copper"}, {"session": "k0", "type": "fulltext"}]
+)
+@pytest.mark.parametrize(("group_by", "of_one"), [("session", 1), ("message", 4)])
+def test_it_pages_through_all_that_is_similar(
+    kettles: httpx.Client, asked: dict[str, Any], group_by: str, of_one: int
+) -> None:
+    """Pages together are as many as `total` says, each once, though that is more than the candidates; none is of the session itself."""
+    asked = asked | {"groupBy": group_by, "limit": 150}
+    seen: list[str] = []
+    while True:
+        page = similar(kettles, **asked)
+        seen += externals(page)
+        if "nextCursor" not in page:
+            break
+        asked["cursor"] = page["nextCursor"]
+    others = KETTLES - ("session" in asked)
+    assert len(seen) == len(set(seen)) == page["total"] == others * of_one
+    assert "text" in asked or not {"k0", "k0-0"} & set(seen)
+    assert "nextCursor" not in similar(kettles, **asked | {"cursor": None, "limit": 1000})
+
+
+def test_it_refuses_a_cursor_of_something_else(kettles: httpx.Client) -> None:
+    """A cursor is good for what it was given for; one of another seed, or of none, is 400 and never passed over."""
+    cursor = similar(kettles, session="k0", limit=1)["nextCursor"]
+    for asked in (
+        {"session": "k1"},
+        {"message": "m1"},
+        {"text": "k0"},
+        {"session": "k0", "groupBy": "message"},
+    ):
+        assert kettles.post("/api/similar", json={**asked, "limit": 1, "cursor": cursor}).status_code in (
+            400,
+            404,
+        )
+    answer = kettles.post("/api/similar", json={"session": "k0", "cursor": "abc"})
+    assert (answer.status_code, answer.json()["error"].split()[0]) == (400, "cursor")
 
 
 def similar(api: httpx.Client, **asked: Any) -> dict[str, Any]:

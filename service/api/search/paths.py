@@ -59,9 +59,12 @@ async def search_by_body_short(call: Call, asked: Nothing) -> Answer:
     return await search(call, asking.from_body(call.body, SearchAsked))
 
 
-async def search(call: Call, asked: SearchAsked) -> Answer:
+async def search(call: Call, asked: SearchAsked, query: Query | None = None) -> Answer:
+    """The answer to what was asked; where the `query` was made and not typed, `asked.q` only tells it from others."""
     with spent.collected() as steps:
-        told = await found(call, asked)
+        told = await found(call, asked, query)
+    if query is not None:
+        told.corrected = UNSET
     call.desk.meters.searched(steps)
     return answer(told, headers={"Server-Timing": server_timing(steps, told.took_ms)})
 
@@ -76,7 +79,9 @@ def server_timing(steps: Mapping[spent.Step, float], total_ms: float) -> str:
     return ", ".join([*told, f"total;dur={total_ms}"])
 
 
-async def found(call: Call, asked: SearchAsked) -> SessionResults | MessageResults:
+async def found(
+    call: Call, asked: SearchAsked, query: Query | None = None
+) -> SessionResults | MessageResults:
     """Rank, or take up the ranking of the first page; cut the page; re-read it."""
     started_s = time.perf_counter()
     of = f"search {asking.fingerprint(asked)}"
@@ -86,10 +91,10 @@ async def found(call: Call, asked: SearchAsked) -> SessionResults | MessageResul
         kept = (
             call.desk.rankings.get(place.ranking, workspace_id=call.workspace_id)
             if asked.cursor
-            else await rank(call, asked)
+            else await rank(call, asked, query)
         )
         if end > kept.length and kept.goes_on:
-            kept = await lengthened(call, asked, kept)
+            kept = await lengthened(call, asked, kept, query)
             place = Cursor("", place.first)
     except IndexDamaged as error:
         raise NotYet(
@@ -106,23 +111,6 @@ async def found(call: Call, asked: SearchAsked) -> SessionResults | MessageResul
         told.next_cursor = cursors.encode(Cursor(name, end), of=of)
     told.took_ms = round((time.perf_counter() - started_s) * 1000, 2)
     return told
-
-
-async def first_page(call: Call, asked: SearchAsked, query: Query) -> Answer:
-    """The answer to a query that was made and not typed; there are no further pages of it."""
-    started_s = time.perf_counter()
-    try:
-        kept = await rank(call, asked, query)
-    except IndexDamaged as error:
-        raise NotYet(
-            "The text index is being built anew: try again in a minute.", retry_after_s=10
-        ) from error
-    shown, rows, alike = await page(call, asked, kept, 0)
-    lag = await call.desk.lags.of(call.workspace_id, call.resources)
-    found = results.of(shown, rows, lag, asked, alike=alike)
-    found.corrected = UNSET
-    found.took_ms = round((time.perf_counter() - started_s) * 1000, 2)
-    return answer(found)
 
 
 async def page(
@@ -154,16 +142,9 @@ async def reread(call: Call, shown: Kept) -> Rows:
         return await hits.reread(call.resources.db, call.workspace_id, shown.sessions, shown.messages)
 
 
-async def lengthened(call: Call, asked: SearchAsked, kept: Kept) -> Kept:
+async def lengthened(call: Call, asked: SearchAsked, kept: Kept, query: Query | None = None) -> Kept:
     """The ranking with what else matches behind its candidates."""
-    query = await asking.query(
-        asked,
-        now_ms=shapes.epoch_ms(call.now),
-        db=call.resources.db,
-        workspace_id=call.workspace_id,
-        text=call.resources.text,
-    )
-    query = language.corrected(query, kept.corrections)
+    query = language.corrected(query or await typed(call, asked), kept.corrections)
     shown = kept.messages or [match for group in kept.sessions for match in group.matches]
     more = await engine.rest(call.workspace_id, query, shown, text=call.resources.text)
     sessions = {group.session_id for group in kept.sessions}
@@ -179,19 +160,23 @@ async def lengthened(call: Call, asked: SearchAsked, kept: Kept) -> Kept:
     )
 
 
+async def typed(call: Call, asked: SearchAsked) -> Query:
+    return await asking.query(
+        asked,
+        now_ms=shapes.epoch_ms(call.now),
+        db=call.resources.db,
+        workspace_id=call.workspace_id,
+        text=call.resources.text,
+    )
+
+
 async def rank(call: Call, asked: SearchAsked, query: Query | None = None) -> Kept:
     """Ask the indexes. Errors: `IndexDamaged`; `NotYet` when they have not seen the write that was named."""
     resources, workspace_id = call.resources, call.workspace_id
     # Before the query is read: the names in it are those that the index knows.
     token = commit_of(asked.commit, call.desk) or call.commit
     await freshness.wait_for(token, workspace_id, resources, by_meaning=asked.type == "semantic")
-    query = query or await asking.query(
-        asked,
-        now_ms=shapes.epoch_ms(call.now),
-        db=resources.db,
-        workspace_id=workspace_id,
-        text=resources.text,
-    )
+    query = query or await typed(call, asked)
     ranking = await engine.search(
         workspace_id,
         query,

@@ -12,11 +12,11 @@ from indexing.model import Filter, Query, Term
 from indexing.query import TERMS, both
 from indexing.words import STOP_WORDS
 from service.api import examples
-from service.api.gate.params import SAYS_SOMETHING, Nothing
+from service.api.gate.params import SAYS_SOMETHING, Cursor, Nothing
 from service.api.gate.routes import Answer, Call, route
 from service.api.search import asking
 from service.api.search.asking import SearchAsked, SearchFilter
-from service.api.search.paths import first_page
+from service.api.search.paths import search
 from service.api.search.results import MessageResults, SessionResults
 from service.errors import NotFound, RequestError
 from service.model import ids, json_items, parts
@@ -40,6 +40,7 @@ class SimilarBody(msgspec.Struct, kw_only=True, rename="camel"):
     text: Said | None = None
     group_by: str = "session"
     limit: Annotated[int, Meta(ge=0, le=1000)] = 20
+    cursor: Cursor = None
     filter: SearchFilter | None = None
     explain: bool = False
 
@@ -47,7 +48,7 @@ class SimilarBody(msgspec.Struct, kw_only=True, rename="camel"):
 @route(
     "POST", "/api/similar", scope="read", summary="Find what is similar", takes=SimilarBody, gives=(SessionResults, MessageResults),
     description="Sessions (or messages) like a message, a session or a text, answered as a search is. The session that was named, or "
-    "that the message is of, is left out. One page: `limit` is to 1000.",
+    "that the message is of, is left out. Further pages, as those of a search, come from the ranking of the first.",
     example_body={"message": "m34", "limit": 5}, example=examples.SEARCH_RESULTS, errors=(400, 404, 413),
 )  # fmt: skip
 async def find_similar(call: Call, asked: Nothing) -> Answer:
@@ -58,12 +59,14 @@ async def find_similar(call: Call, asked: Nothing) -> Answer:
     ((what, value),) = named.items()
     text, own = await told(call, what, value)
     asked_for = asking.from_body(msgspec.json.encode(given | {"q": "similar"}), SearchAsked)
+    # A cursor is one of what was named: what that says may change while its pages are read.
+    asked_for = msgspec.structs.replace(asked_for, q=f"similar to {what} {value}")
     limits = both(
         await asking.limits(asked_for, call.resources.db, call.workspace_id),
         Filter(excluded=Filter(session_ids=own)) if own else Filter(),
     )
     query = Query(text=text[:TEXT_CHARACTERS], terms=telling(text), filter=limits)
-    return await first_page(call, asked_for, query)
+    return await search(call, asked_for, query)
 
 
 async def told(call: Call, what: str, value: str) -> tuple[str, tuple[int, ...]]:
