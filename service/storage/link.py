@@ -91,9 +91,16 @@ def answered_within(
     conn: psycopg.AsyncConnection[Any], seconds: float = STATEMENT_S + GRACE_S
 ) -> Iterator[None]:
     """Cut the connection when the block lasts longer, or when nobody reaches its server meanwhile: what waits in it then meets
-    `psycopg.OperationalError`."""
+    `psycopg.OperationalError`. An answer that is here, and that we are too busy to read, is an answer."""
     loop = asyncio.get_running_loop()
-    timers = [loop.call_later(seconds, cut, conn)]
+
+    def late() -> None:
+        if not conn.closed and not is_silent(conn.fileno()):
+            timers[0] = loop.call_later(seconds, late)
+        else:
+            cut(conn)
+
+    timers = [loop.call_later(seconds, late)]
     if seconds > DOUBT_S:
         timers.append(loop.call_later(DOUBT_S, doubt, conn, timers))
     try:

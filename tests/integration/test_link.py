@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 
@@ -33,3 +34,23 @@ async def test_it_waits_for_a_slow_statement(database_url: str, monkeypatch: pyt
             answer = await (await conn.execute("select pg_sleep(0.6), 7")).fetchone()
     assert answer is not None
     assert answer[1] == 7
+
+
+async def test_it_takes_an_answer_that_it_was_too_busy_to_read(database_url: str) -> None:
+    """Where our own loop stood still for longer than an answer may be missing, the server is not to blame."""
+    async with await psycopg.AsyncConnection.connect(database_url) as conn:
+        with link.answered_within(conn, 0.2):
+            asked = asyncio.create_task(conn.execute("select 7"))
+            await asyncio.wait({asked}, timeout=0)  # it is sent
+            busy_until_s = time.monotonic() + 0.5
+            while time.monotonic() < busy_until_s:
+                pass
+            assert await (await asked).fetchone() == (7,)
+        assert not conn.closed
+
+
+async def test_it_cuts_a_connection_whose_answer_is_missing(database_url: str) -> None:
+    """What waits in it then meets an error."""
+    async with await psycopg.AsyncConnection.connect(database_url) as conn:
+        with link.answered_within(conn, 0.2), pytest.raises(psycopg.OperationalError):
+            await conn.execute("select pg_sleep(20)")

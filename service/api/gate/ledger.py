@@ -70,5 +70,7 @@ class Ledger:
             self._flush = asyncio.get_running_loop().create_task(self._later())
 
     async def _later(self) -> None:
-        await asyncio.sleep(FLUSH_S)
-        await self.flush()
+        """Write, and again while something came during the writing: it found this task and woke no other."""
+        while self._lines or self._used:
+            await asyncio.sleep(FLUSH_S)
+            await self.flush()
