@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 from indexing.fulltext import TantivyReader, TantivyWriter, open_reader, open_writer
 from service.postgres import EmbeddedPostgres
+from service.storage.database import Database, open_database
 from service.storage.migrations import migrate
 
 TEMPLATE = "template_migrated"
@@ -37,6 +38,14 @@ def database_url(template_18: EmbeddedPostgres) -> Iterator[str]:
     """The URL of a new database on Postgres 18 with our schema and nothing in it; dropped after the test."""
     with new_database(template_18) as url:
         yield url
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    """That database, open."""
+    opened = await open_database(database_url, pool_size=4)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture(params=[16, 18], ids=["postgres16", "postgres18"])

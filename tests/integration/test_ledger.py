@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import psycopg
@@ -11,17 +10,10 @@ import pytest
 
 from service.api.gate import ledger
 from service.storage import people
-from service.storage.database import Database, open_database
+from service.storage.database import Database
 from service.storage.people import RequestLine
 
 SOON_S = 20.0
-
-
-@pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    opened = await open_database(database_url, pool_size=4)
-    yield opened
-    await opened.close()
 
 
 async def test_it_writes_what_comes_while_it_writes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,13 +29,6 @@ from service.storage.database import Database, open_database
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 SOON_S = 20.0
-
-
-@pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    opened = await open_database(database_url, pool_size=4)
-    yield opened
-    await opened.close()
 
 
 async def team(db: Database) -> tuple[administration.Workspace, str]:
