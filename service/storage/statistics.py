@@ -1,7 +1,8 @@
 """The planner's statistics of tables that grow from nothing.
 
 Autovacuum looks once a minute; a first import is over by then, planned all the while as if the tables were empty
-(measured: reading 200 messages took 120 ms instead of 1). So whoever follows the import has them analysed.
+(measured: reading 200 messages took 120 ms instead of 1, and a search by meaning among 1,500 messages of a role 3.5 s
+instead of 0.01). So the worker has them analysed.
 """
 
 from __future__ import annotations

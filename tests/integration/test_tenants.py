@@ -19,6 +19,7 @@ import numpy as np
 import psycopg
 import pytest
 from planted import House, owner_column, plant, tables
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from indexing.model import Filter
 from service.errors import MigrationError
@@ -59,20 +60,31 @@ HANGING = {
 """What goes with a session."""
 
 
-@pytest.fixture(params=["16", "18", "16-owner", "18-owner"])
-def url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A fresh database with our schema; `owner`: made by a role without the rights of a superuser."""
+@pytest.fixture(scope="module", params=["16", "18", "16-owner", "18-owner"])
+def migrated_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database with our schema, to be copied; `owner`: made by a role without the rights of a superuser."""
     major, _, owner = request.param.partition("-")
     server: EmbeddedPostgres = request.getfixturevalue(f"template_{major}")
     name = f"tenants_{next(numbers)}"
     with psycopg.connect(server.url, autocommit=True) as conn:
         if owner:
             make_owner(conn)
-            conn.execute(f"create database {name} owner keeper")
-        else:
-            conn.execute(f"create database {name}")
+        conn.execute(f"create database {name} owner {'keeper' if owner else 'backscroll'}")
+    yield migrated(server.url, name, user="keeper" if owner else "backscroll")
+    with psycopg.connect(server.url, autocommit=True) as conn:
+        conn.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def url(migrated_url: str) -> Iterator[str]:
+    """A copy of it, of the same owner."""
+    template = conninfo_to_dict(migrated_url)
+    name = f"tenants_{next(numbers)}"
+    admin = make_conninfo(migrated_url, user="backscroll", dbname="backscroll")
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute(f"create database {name} template {template['dbname']} owner {template['user']}")
         try:
-            yield migrated(server.url, name, user="keeper" if owner else "backscroll")
+            yield migrated_url.replace(f"/{template['dbname']}?", f"/{name}?")
         finally:
             conn.execute(f"drop database {name} with (force)")
 
