@@ -22,10 +22,10 @@ from indexing.embedder import (
 from indexing.fulltext import IndexDamaged, TantivyReader, open_reader
 from indexing.ports import Embedder
 from service import tracing
-from service.errors import DatabaseUnavailable, NotYet
+from service.errors import NotYet
 from service.live.bell import Bell
 from service.live.dispatcher import Dispatcher
-from service.postgres import running_url
+from service.postgres import database_url
 from service.settings import Settings
 from service.storage.database import Database, open_database
 from service.storage.neighbours import PostgresNeighbours
@@ -125,13 +125,3 @@ async def open_resources(settings: Settings) -> Resources:
         neighbours=PostgresNeighbours(db),
         traces=tracing.opened(settings.traces),
     )
-
-
-def database_url(settings: Settings) -> str:
-    """The setting, or the embedded Postgres that runs under this home."""
-    url = settings.database_url or running_url(settings.home)
-    if url is None:
-        raise DatabaseUnavailable(
-            f"No Postgres runs under {settings.home}: start `backscroll serve`, or set BACKSCROLL_DATABASE_URL."
-        )
-    return url

@@ -29,9 +29,9 @@ def backup(settings: Settings, as_json: bool, file: Path, force: bool, vectors: 
     \b
     backscroll backup ~/backscroll.backup
     """
-    from service.bootstrap import database_url
     from service.cli import output, progress
     from service.jobs import backup as jobs
+    from service.postgres import database_url
 
     with progress.shown(quiet=as_json) as report:
         made = jobs.backup(database_url(settings), file, vectors=vectors, replace=force, report=report)

@@ -308,7 +308,7 @@ def ask(settings: Settings, work: Callable[[Database], Coroutine[Any, Any, T]]) 
     """What `work` gives, on the database of these settings."""
     import asyncio
 
-    from service.bootstrap import database_url
+    from service.postgres import database_url
     from service.storage.database import open_database
 
     async def opened() -> T:

@@ -83,8 +83,8 @@ def migrate(settings: Settings, as_json: bool, status: bool) -> None:
     backscroll migrate --status
     BACKSCROLL_DATABASE_URL=postgresql://db/backscroll backscroll migrate
     """
-    from service.bootstrap import database_url
     from service.cli import output
+    from service.postgres import database_url
     from service.storage import migrations
 
     url = database_url(settings)

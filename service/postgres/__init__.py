@@ -12,8 +12,8 @@ directory of mode 0700, and the server asks the kernel who is calling (peer auth
 """
 
 from service.postgres.cluster import binaries
-from service.postgres.home import hold, running_url
+from service.postgres.home import database_url, hold, running_url
 from service.postgres.server import EmbeddedPostgres
 from service.postgres.tuning import settings_for
 
-__all__ = ["EmbeddedPostgres", "binaries", "hold", "running_url", "settings_for"]
+__all__ = ["EmbeddedPostgres", "binaries", "database_url", "hold", "running_url", "settings_for"]

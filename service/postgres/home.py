@@ -27,8 +27,9 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from service.errors import AlreadyRunning, DatabaseError, SettingError
+from service.errors import AlreadyRunning, DatabaseError, DatabaseUnavailable, SettingError
 from service.postgres.account import SYSTEM_DIR, Account
+from service.settings import Settings
 
 PORT = 5432
 """Only a part of the socket's name: nothing listens on TCP."""
@@ -64,6 +65,16 @@ def running_url(home: Path) -> str | None:
             knock.connect(path)
     except (FileNotFoundError, ConnectionRefusedError):
         return None
+    return url
+
+
+def database_url(settings: Settings) -> str:
+    """The setting, or the embedded Postgres that runs under this home."""
+    url = settings.database_url or running_url(settings.home)
+    if url is None:
+        raise DatabaseUnavailable(
+            f"No Postgres runs under {settings.home}: start `backscroll serve`, or set BACKSCROLL_DATABASE_URL."
+        )
     return url
 
 

@@ -14,7 +14,8 @@ import structlog
 import uvloop
 
 from service import logs
-from service.bootstrap import Resources, database_url, open_resources
+from service.bootstrap import Resources, open_resources
+from service.postgres import database_url
 from service.settings import Settings
 from service.storage import migrations
 

@@ -38,7 +38,11 @@ class Machine:
             "BACKSCROLL_LOG_LEVEL": "error",
         }
         self.client = httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=60, trust_env=False
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=60,
+            trust_env=False,
+            verify=False,
         )
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         for verb in ("worker", "api"):

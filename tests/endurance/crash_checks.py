@@ -194,7 +194,9 @@ def same_as_control(victim: Victim, load: Load) -> list[str]:
     headers = {"Authorization": f"Bearer {key}"}
     if run_import(victim.environ | {"BACKSCROLL_API_KEY": key}, load.folder).wait() != 0:
         return ["the import into the control failed"]
-    with httpx.Client(base_url=victim.url, headers=headers, timeout=60, trust_env=False) as client:
+    with httpx.Client(
+        base_url=victim.url, headers=headers, timeout=60, trust_env=False, verify=False
+    ) as client:
         for batch in load.batches:
             answer = client.post("/sync/batch", json=batch).raise_for_status()
         searched(client, q="word", type="fulltext", commit=answer.headers["X-Commit"])

@@ -66,7 +66,7 @@ class Victim:
 
     def client(self) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.key}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False, verify=False)
 
     def hit(self, kind: str, rng: random.Random) -> int:
         """Kill what `kind` says; how many processes."""
@@ -109,7 +109,10 @@ class Victim:
 
     def _is_ready(self) -> bool:
         with suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/health/ready", timeout=5, trust_env=False).status_code == 200
+            return (
+                httpx.get(f"{self.url}/health/ready", timeout=5, trust_env=False, verify=False).status_code
+                == 200
+            )
         return False
 
     def _part(self, name: str) -> list[psutil.Process]:

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from service.bootstrap import database_url
 from service.errors import DatabaseUnavailable
 from service.jobs.doctor import database, home, rows, words
 from service.jobs.doctor.finding import Finding, fail, ok
 from service.jobs.sweep import mend_vectors
+from service.postgres import database_url
 from service.settings import Settings
 from service.storage import migrations
 from service.storage.change_log import keep_partitions
