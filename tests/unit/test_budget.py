@@ -16,7 +16,6 @@ from indexing.model import Field, Term
 
 FORMS: tuple[Format, ...] = ("text", "messages", "markdown", "xml")
 QUERY = "redirect loop"
-count = o200k()
 
 words = st.sampled_from(
     ["redirect", "loop", "cookie", "東京都の天気", "👩‍👩‍👧‍👦", "e\u0301", "<b>&amp;", "[1]", "```", "\n", "\n\n", ". ", "x" * 300, "\ud83d", "\x0b", "0xdeadbeef", "…"]
@@ -63,7 +62,7 @@ def said(
 
 def packed(offered: Sequence[Said], *, tokens: int, form: Format = "text", sessions: int = 1) -> Packed:
     sources = [Source(session_id=id, title=f"Session {id}") for id in range(sessions)]
-    return pack(sources, offered, tokens=tokens, count=count, style=FORMATS[form], query=QUERY)
+    return pack(sources, offered, tokens=tokens, count=o200k(), style=FORMATS[form], query=QUERY)
 
 
 def prose(seed: int, sentences: int = 40) -> str:
@@ -79,8 +78,8 @@ def test_it_never_exceeds_the_budget(
 ) -> None:
     """Whatever is offered: at most the budget, the count is that of the whole, nothing empty, nothing near the same twice."""
     sources, offered = given
-    found = pack(sources, offered, tokens=tokens, count=count, style=FORMATS[form], query=query)
-    assert sum(count(text) for text in found.texts) == found.tokens <= tokens
+    found = pack(sources, offered, tokens=tokens, count=o200k(), style=FORMATS[form], query=query)
+    assert sum(o200k()(text) for text in found.texts) == found.tokens <= tokens
     pieces = [piece for block in found.blocks for piece in block.pieces]
     assert all(piece.text.strip() for piece in pieces)
     assert [piece.n for piece in pieces] == list(range(1, len(pieces) + 1))
