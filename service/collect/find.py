@@ -24,6 +24,8 @@ NEVER = frozenset({".git", "node_modules", "__pycache__", ".venv", ".tox", ".myp
 """Folders that no transcript lies in, and that take long to search."""
 ARCHIVE = "archived_sessions"
 SUB_AGENT = "agent-"
+ANY_CHAT = "chat"
+"""What looks like it may be another tool's."""
 
 
 class Finder:
@@ -92,13 +94,18 @@ class Finder:
                 return
             if self._seen(path, found):
                 return
-            format = format or recognised(path)
+            looks_like = recognised(path)
         except OSError as error:
             self._trouble(path, databases.words(error))
             return
+        format = format or looks_like
         if format is None and named and found.st_size:
             self._trouble(path, "its format is not recognised; --source names it")
         if format is None or format not in FORMATS or self._only not in {None, format}:
+            return
+        if named and looks_like and looks_like not in {ANY_CHAT, format}:
+            other, said = FORMATS[looks_like].source, FORMATS[format].source
+            self._trouble(path, f"it is of {other}, not of {said}; without --source it is read")
             return
         if databases.holds(format, path):
             yield from self._stored(format, path)

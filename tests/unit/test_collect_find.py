@@ -182,6 +182,17 @@ def test_it_tells_of_a_named_file_that_it_does_not_know(tmp_path: Path) -> None:
     assert (found(tmp_path, told=told), told) == ([], {})
 
 
+def test_it_reads_no_file_of_another_tool(tmp_path: Path) -> None:
+    """--source that contradicts what the file plainly is: told, with what it is, and not kept under a wrong source."""
+    rollout = tmp_path / "a.jsonl"
+    rollout.write_text('{"type":"session_meta","timestamp":"2026-01-01T00:00:00Z","payload":{"id":"1"}}\n')
+    told: Told = {}
+    assert found(rollout, format="codex", told=told) == [str(rollout)]
+    assert told == {}
+    assert found(rollout, format="claude-code", told=told) == []
+    assert told == {str(rollout): "it is of codex-cli, not of claude-code; without --source it is read"}
+
+
 def test_it_tells_of_a_named_pipe(tmp_path: Path) -> None:
     """What is no file is not opened, which could wait for ever."""
     os.mkfifo(tmp_path / "pipe.jsonl")
