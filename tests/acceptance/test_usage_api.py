@@ -288,6 +288,8 @@ def test_it_waits_for_a_write(
         ("daily?from=1999-01-01&to=2026-01-01", "A range has at most 3,660 days: let from be later."),
         ("daily?from=soon", "from must be a date: epoch milliseconds, ISO 8601 or YYYY-MM-DD."),
         ("daily?to=9999-12-31", "to must lie between 1970-01-02 and 9998-12-30."),
+        ("daily?to=253402300799999&tz=Asia/Tokyo", "to must lie between 1970-01-02 and 9998-12-30."),
+        ("daily?from=253402300799999&tz=Asia/Tokyo", "from must lie between 1970-01-02 and 9998-12-30."),
         ("daily?per=fortnight", "per must be one of day, month, week."),
         ("models?limit=1e30", "limit must be a whole number from 0 to 1000."),
         ("export?format=xls", "format must be one of csv, json, parquet."),

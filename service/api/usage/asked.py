@@ -97,7 +97,10 @@ def day(name: str, given: str | int | None, tz: str, zone: tzinfo) -> date | Non
     moment = params.moment(name, given, tz=tz)
     if moment is None:
         return None
-    found = moment.astimezone(zone).date()
+    try:
+        found = moment.astimezone(zone).date()
+    except OverflowError:  # the last hours of 9999, east of Greenwich
+        found = date.max
     if not question.EARLIEST <= found <= question.LATEST:
         raise RequestError(f"{name} must lie between {question.EARLIEST} and {question.LATEST}.")
     return found
