@@ -7,7 +7,8 @@
 - Cursors, commit tokens and time zones are words of which a schema can say no more than that they are text. One that
   nobody gave out is refused; so in data that is meant to be right they are taken out, unless the service has said them.
 - A query has texts only. There a list of one is its value and a number is its digits, so that data which is wrong on paper
-  by that alone is right as it is sent: such a query is not asked.
+  by that alone is right as it is sent: such a query is not asked. So it is with a parameter that is empty or null, which
+  counts as absent, and with a date that has another form than those of the schema (a year, `7d`).
 - A parameter of NUL alone is refused: in data that is meant to be right it is taken out.
 - Every second id in a path is one of something that is there, so that what lies behind a 404 is reached too.
 """
@@ -23,6 +24,9 @@ import schemathesis
 from schemathesis import Case, HookContext, Response
 from schemathesis.generation import GenerationMode
 
+from indexing.dates import parse_ms
+from service.api.gate.params import ISO_DATE
+
 ZONES = {"UTC", "Europe/Berlin", "Asia/Tokyo"}
 OPAQUE = ("cursor", "commit", "tz")
 QUERIES = (
@@ -37,6 +41,9 @@ ONE_OF = {
 }
 """Of which one is wanted, by path."""
 YEAR_MS = 365 * 86_400_000
+LATEST_MS = 253_370_000_000_000
+"""In 9998: reports of days end there."""
+LEAST_USD = 1e-15
 SETS = ("/api/export/evals", "/api/evals/preview")
 PLANTED: dict[str, str] = json.loads(os.environ.get("FUZZ_PLANTED", "{}"))
 """By a route's path an id of something that is there."""
@@ -69,6 +76,36 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
 
 
 @schemathesis.hook
+def filter_case(context: HookContext, case: Case) -> bool:
+    meta = case.meta
+    if meta is None or meta.generation.mode == GenerationMode.POSITIVE:
+        return True
+    declared = {each.name: each.definition.get("schema", {}) for each in case.operation.query}
+    given = case.query if isinstance(case.query, dict) else {}
+    return not any(taken_anyway(declared[name], value) for name, value in given.items() if name in declared)
+
+
+def taken_anyway(schema: dict[str, Any], value: Any) -> bool:
+    """Whether a parameter that may be wrong on paper is absent as it is sent, or a date."""
+    if says_nothing(value):
+        return True
+    last = value[-1] if isinstance(value, list) else value
+    is_date = any(each.get("pattern") == ISO_DATE for each in schema.get("anyOf", []))
+    return is_date and parse_ms(str(last), now_ms=0) is not None
+
+
+def says_nothing(value: Any) -> bool:
+    """Whether nothing of a value is left in a query.
+
+    >>> says_nothing({"a": [None, ""]}), says_nothing([0])
+    (True, False)
+    """
+    if isinstance(value, (list, dict)):
+        return all(map(says_nothing, value.values() if isinstance(value, dict) else value))
+    return value is None or value == ""
+
+
+@schemathesis.hook
 def filter_query(context: HookContext, query: dict[str, Any] | None) -> bool:
     declared = {each.name: each.definition.get("schema", {}) for each in context.operation.query}
     return not any(on_paper_only(declared.get(name, {}), value) for name, value in (query or {}).items())
@@ -97,10 +134,15 @@ def agree(path: str, given: Any) -> None:
         given.pop("lastEventId", None)
     if path.startswith(("/api/usage", "/api/wrapped")):
         for name in ("from", "to", "date"):
-            if str(given.get(name, YEAR_MS)).isdigit() and int(given.get(name, YEAR_MS)) < YEAR_MS:
-                del given[name]  # a day's reports begin with the second day of 1970
+            day = str(given.get(name, YEAR_MS))
+            if day.isdigit() and not YEAR_MS <= int(day) < LATEST_MS:
+                del given[name]  # a day's reports begin with the second day of 1970, and end before 9999 does
         if "from" in given:
             given["to"] = given["from"]  # no range is turned around, or too long
+    if path == "/api/usage/rates":
+        for rate in given.get("rates", []):
+            if isinstance(rate, dict) and 0 < rate.get("usdPerUnit", 0) < LEAST_USD:
+                rate["usdPerUnit"] = 0
     for several in ONE_OF.get(path, ()):
         for name in [name for name in several if given.get(name) is not None][1:]:
             del given[name]

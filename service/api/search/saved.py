@@ -122,7 +122,7 @@ async def get_saved_search(call: Call, asked: Nothing) -> Answer:
 
 
 @route(
-    "POST", "/api/searches/{id}/run", scope="read", summary="Run a saved search", takes=RunBody,
+    "POST", "/api/searches/{id}/run", scope="read", summary="Run a saved search", takes=RunBody, takes_nothing=True,
     gives=(SessionResults, MessageResults), description="Answers as POST /api/search does; members of the body count before those that were saved.",
     example_body={"limit": 5}, example=examples.SEARCH_RESULTS, errors=(400, 404, 413),
 )  # fmt: skip
