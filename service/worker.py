@@ -3,7 +3,6 @@
     index_words      change log -> text index                  one worker a machine
     split_messages   change log -> passages and their queue    one worker of all
     embed            queue -> vectors                          every worker
-    keep_analysed    what has grown -> planner's statistics    one worker of all
     rollup           marked hours -> usage and its facts       every worker, one a workspace
     schedule         upkeep at intervals                       one worker of all for each job
     heartbeat        that it lives, for those who watch        every worker
@@ -23,7 +22,6 @@ import structlog
 from service.bootstrap import Resources
 from service.errors import DatabaseUnavailable
 from service.jobs import schedule
-from service.jobs.analyse import keep_analysed
 from service.jobs.backlog import Backlog
 from service.jobs.embed import embed_for_ever
 from service.jobs.heartbeat import Heartbeat
@@ -52,7 +50,6 @@ async def run_worker(resources: Resources) -> None:
         "feed": feed.run,
         "index_words": lambda: index_words(resources.db, feed, resources.settings.text_index_dir, backlog),
         "split_messages": lambda: split_messages(resources.db, resources.url, feed, queued, backlog),
-        "keep_analysed": lambda: keep_analysed(resources.url),
         "embed": lambda: embed_for_ever(resources, queued),
         "rollup": lambda: roll_up_for_ever(resources, feed, backlog),
         "heartbeat": heartbeat.run,

@@ -19,13 +19,14 @@ from service.jobs.generation import chunks
 from service.jobs.threads import in_thread
 from service.live.feed import Feed, Tick
 from service.model import snapshot
-from service.storage import change_log, locks, messages, passages, people
+from service.storage import change_log, locks, messages, passages, people, statistics
 from service.storage.database import Connection, Database
 
 SPLIT_AT_ONCE = 100
 """Messages in one transaction; one can be a megabyte and more."""
 PAGE = 2_000
 STILL_HERE_S = 3600.0
+ANALYSE_S = 1.0
 REST = 2.0
 """Of the time that a full batch took: computing vectors takes far longer, and words come first."""
 
@@ -45,13 +46,16 @@ async def split_messages(
     async with locks.alone(url, "passages") as lock:
         async with db.system() as conn:
             cursor = await change_log.read_cursor(conn, cursor_name(db.epoch))
-        told_at_s = 0.0
+        told_at_s = analysed_s = 0.0
         async for tick in feed.follow(snapshot.token(db.epoch, cursor) if cursor else ""):
             if tick.changes or tick.gap:
                 await locks.still(lock)
                 await work_off(db, tick, backlog or Backlog())
                 queued.set()
-            elif time.monotonic() - told_at_s < STILL_HERE_S:
+            if time.monotonic() - analysed_s > ANALYSE_S:  # of vectors no change tells, only a tick
+                await statistics.refresh(lock)
+                analysed_s = time.monotonic()
+            if not (tick.changes or tick.gap) and time.monotonic() - told_at_s < STILL_HERE_S:
                 continue
             async with db.system() as conn:
                 await change_log.move_cursor(conn, cursor_name(tick.epoch), tick.cursor)

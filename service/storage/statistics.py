@@ -2,7 +2,7 @@
 
 Autovacuum looks once a minute; a first import is over by then, planned all the while as if the tables were empty
 (measured: reading 200 messages took 120 ms instead of 1, and a search by meaning among 1,500 messages of a role 3.5 s
-instead of 0.01). So the worker has them analysed.
+instead of 0.01). So whoever follows what is written has them analysed.
 """
 
 from __future__ import annotations

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from tokenizers import Tokenizer
 
 from indexing.embedder import (
     Compute,
@@ -30,6 +33,7 @@ from indexing.embedder.onnx_embedder import CARD_FILE
 from indexing.embedder.prepared import directory_of
 from indexing.ports import Embedder, Vectors
 
+# sentence-transformers is imported here and not where it is used: behind marimo it takes the process for a notebook.
 FP32 = Compute("fp32", 1)
 TEXTS = [
     "The OAuth callback redirects to the login page for ever because the cookie is SameSite=Strict.",
@@ -238,12 +242,6 @@ def test_it_lets_the_first_of_two_exports_stand(
 
 def test_it_sends_a_model_that_onnx_cannot_express_to_torch(tmp_path: Path) -> None:
     """A model that is no transformer is not exported; queries are then embedded in torch, with the same vectors."""
-    from sentence_transformers import (
-        SentenceTransformer,
-    )  # takes seconds, which every process of the suite would spend
-    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-    from tokenizers import Tokenizer
-
     static = StaticEmbedding(Tokenizer.from_file(str(bundled_path() / "tokenizer.json")), embedding_dim=8)
     SentenceTransformer(modules=[static]).save(str(tmp_path / "static"))
     worker = SentenceTransformerEmbedder(str(tmp_path / "static"), compute=FP32)
