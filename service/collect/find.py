@@ -94,7 +94,8 @@ class Finder:
                 return
             if self._seen(path, found):
                 return
-            looks_like = recognised(path)
+            # What lies in its place has the place's format, and is not opened to look.
+            looks_like = recognised(path) if named or format is None else None
         except OSError as error:
             self._trouble(path, databases.words(error))
             return

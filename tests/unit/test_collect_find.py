@@ -193,6 +193,14 @@ def test_it_reads_no_file_of_another_tool(tmp_path: Path) -> None:
     assert told == {str(rollout): "it is of codex-cli, not of claude-code; without --source it is read"}
 
 
+def test_it_opens_no_file_that_lies_in_its_place(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place says the format: of thousands of transcripts that nobody named, none is read only to look what it is."""
+    monkeypatch.setattr("service.collect.find.recognised", lambda path: pytest.fail(f"{path} was opened"))
+    told: Told = {}
+    finder = Finder(told.__setitem__)
+    assert len(list(finder.at([Spot("claude-code", str(project), JSONL)]))) == 2
+
+
 def test_it_tells_of_a_named_pipe(tmp_path: Path) -> None:
     """What is no file is not opened, which could wait for ever."""
     os.mkfifo(tmp_path / "pipe.jsonl")
