@@ -18,6 +18,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from datetime import UTC, datetime, time
 from typing import Any
 
 import schemathesis
@@ -26,6 +27,8 @@ from schemathesis.generation import GenerationMode
 
 from indexing.dates import parse_ms
 from service.api.gate.params import ISO_DATE
+from service.api.usage.ingest import LEAST_USD
+from service.reporting import question
 
 ZONES = {"UTC", "Europe/Berlin", "Asia/Tokyo"}
 OPAQUE = ("cursor", "commit", "tz")
@@ -41,9 +44,7 @@ ONE_OF = {
 }
 """Of which one is wanted, by path."""
 YEAR_MS = 365 * 86_400_000
-LATEST_MS = 253_370_000_000_000
-"""In 9998: reports of days end there."""
-LEAST_USD = 1e-15
+LATEST_MS = round(datetime.combine(question.LATEST, time.min, UTC).timestamp() * 1000)
 SETS = ("/api/export/evals", "/api/evals/preview")
 PLANTED: dict[str, str] = json.loads(os.environ.get("FUZZ_PLANTED", "{}"))
 """By a route's path an id of something that is there."""
@@ -82,7 +83,11 @@ def filter_case(context: HookContext, case: Case) -> bool:
         return True
     declared = {each.name: each.definition.get("schema", {}) for each in case.operation.query}
     given = case.query if isinstance(case.query, dict) else {}
-    return not any(taken_anyway(declared[name], value) for name, value in given.items() if name in declared)
+    return not any(
+        on_paper_only(declared[name], value) or taken_anyway(declared[name], value)
+        for name, value in given.items()
+        if name in declared
+    )
 
 
 def taken_anyway(schema: dict[str, Any], value: Any) -> bool:
@@ -103,12 +108,6 @@ def says_nothing(value: Any) -> bool:
     if isinstance(value, (list, dict)):
         return all(map(says_nothing, value.values() if isinstance(value, dict) else value))
     return value is None or value == ""
-
-
-@schemathesis.hook
-def filter_query(context: HookContext, query: dict[str, Any] | None) -> bool:
-    declared = {each.name: each.definition.get("schema", {}) for each in context.operation.query}
-    return not any(on_paper_only(declared.get(name, {}), value) for name, value in (query or {}).items())
 
 
 def on_paper_only(schema: dict[str, Any], value: Any) -> bool:
